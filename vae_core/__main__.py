@@ -1,0 +1,502 @@
+"""The command line of the domain: train, measure, decode and export from a terminal.
+
+Results go to stdout (`--json` for programs), progress and sentences to stderr. Exit code 0: done;
+1: it failed; 2: it was asked for wrongly.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from vae_core.errors import ConfigError, InputError, PlaygroundError
+
+Arguments = argparse.Namespace
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    parsed = _parser().parse_args(typed)
+    parsed.typed = typed
+    try:
+        parsed.command(parsed)
+    except (ConfigError, InputError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except PlaygroundError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped. What was finished is kept; `resume` goes on from there.", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has had enough; Python would complain while closing down
+        return 0
+    return 0
+
+
+# --- the commands -----------------------------------------------------------------------------
+
+
+def recipes(given: Arguments) -> None:
+    """Lists the recipes."""
+    from vae_core.recipes import RECIPES
+
+    rows = [
+        {
+            "name": recipe.name,
+            "summary": recipe.summary,
+            "source": recipe.source,
+            "differs": recipe.differs,
+            "config": recipe.config.to_json(),
+        }
+        for recipe in RECIPES.values()
+    ]
+    _print(given, rows, (f"{row['name']:<18} {row['summary']}" for row in rows))
+
+
+def train(given: Arguments) -> None:
+    """Trains a recipe into a new run folder."""
+    from vae_core import data, runs, worker
+    from vae_core.errors import DataError
+    from vae_core.recipes import recipe
+
+    chosen = recipe(given.recipe)
+    changes = {path: getattr(given, option) for option, path in _TRAIN_OPTIONS.items()}
+    config = chosen.config.replace(**{k: v for k, v in changes.items() if v is not None})
+    if config.data.name not in data.DATASETS:
+        raise DataError("data-unknown", name=config.data.name, known=", ".join(data.DATASETS))
+    data.load(config.data.name, "train", download=given.download)  # before a folder is made for it
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    path = given.out or runs.runs_roots()[1] / f"{chosen.name}-{stamp}"
+    runs.check_run_id(path.absolute().name)
+    worker.create_run(
+        path,
+        config,
+        recipe=chosen.name,
+        differs=chosen.differs,
+        name=given.name or "",
+        device=given.device,
+        threads=given.threads,
+        command=worker.command_line(given.typed),
+    )
+    _train(given, path)
+
+
+def resume(given: Arguments) -> None:
+    """Goes on with a run that was interrupted."""
+    _train(given, given.run)
+
+
+def evaluate(given: Arguments) -> None:
+    """Measures a run on a data set."""
+    from vae_core import data, runs
+    from vae_core.evaluation import evaluate as measure
+
+    session = _session(given)
+    figures = measure(
+        session, data.load(given.data, given.split, download=given.download), seed=given.seed
+    )
+    numbers = {key: round(value, 6) for key, value in asdict(figures).items()}
+    if given.keep:
+        card = session.run.card
+        kept = {**card.metrics, given.split: {**numbers, "seed": given.seed}}
+        runs.write_card(session.run.path, card.model_copy(update={"metrics": kept}))
+    result = {
+        "run": session.run.id,
+        "data": given.data,
+        "split": given.split,
+        "latent_dim": session.latent_dim,
+        "seed": given.seed,
+        **numbers,
+    }
+    line = (
+        f"{session.run.id} on {given.data}/{given.split}, n = {figures.n}: "
+        f"recon {figures.recon:.2f} + KL {figures.kl:.2f} = {figures.total:.2f} nats per image; "
+        f"MSE {figures.mse:.5f} per pixel"
+    )
+    _print(given, result, [line])
+
+
+def encode(given: Arguments) -> None:
+    """Encodes images of a data set, or picture files."""
+    from vae_core import data
+
+    session = _session(given)
+    if given.images:
+        x = np.stack([_picture(path, session.image_shape) for path in given.images])
+        names: list[Any] = [str(path) for path in given.images]
+    else:
+        images = data.load(given.data, given.split)
+        x, names = images.x[: given.limit], images.y[: given.limit].tolist()
+    codes = session.encode(x)
+    std = None if codes.std is None else codes.std.tolist()
+    result = {"run": session.run.id, "labels": names, "mu": codes.mu.tolist(), "std": std}
+    rows = (
+        f"{name}\t" + "\t".join(f"{v:.5f}" for v in mu)
+        for name, mu in zip(names, codes.mu, strict=True)
+    )
+    _print(given, result, rows)
+
+
+def decode(given: Arguments) -> None:
+    """Decodes codes that are typed."""
+    from vae_core import exports, files
+
+    session = _session(given)
+    z = np.array([_numbers("--z", text, session.latent_dim) for text in given.z])
+    images = session.decode(z)
+    if given.out:
+        files.write_bytes(
+            given.out, exports.png_bytes(images, columns=len(images), scale=given.scale)
+        )
+    grey = images[:, 0] if images.shape[1] == 1 else images
+    result = {"run": session.run.id, "z": z.tolist(), "images": grey.tolist()}
+    lines = [f"wrote {given.out}"] if given.out else _drawn(images)
+    _print(given, result, lines)
+
+
+def export(given: Arguments) -> None:
+    """Writes a PNG sheet of the plane, a GIF between two digits, or the decoder as ONNX."""
+    from vae_core import files
+
+    session = _session(given)
+    content = {"png": _plane_png, "gif": _path_gif, "onnx": _decoder_onnx}[given.what](
+        given, session
+    )
+    path = given.out or Path(f"{session.run.id}.{given.what}")
+    files.write_bytes(path, content)
+    _print(
+        given, {"run": session.run.id, "file": str(path), "bytes": len(content)}, [f"wrote {path}"]
+    )
+
+
+def list_runs(given: Arguments) -> None:
+    """Lists the runs."""
+    from vae_core import runs
+
+    rows: list[dict[str, Any]] = []
+    for run in runs.list_runs():
+        if isinstance(run, runs.BrokenRun):
+            rows.append({"run": run.id, "path": str(run.path), "error": str(run.error)})
+            continue
+        card = run.card
+        rows.append(
+            {
+                "run": run.id,
+                "path": str(run.path),
+                "recipe": card.recipe,
+                "family": card.config.model.family,
+                "latent_dim": card.config.model.latent_dim,
+                "epochs_done": card.epochs_done,
+                "epochs": card.config.train.epochs,
+                "metrics": card.metrics,
+            }
+        )
+    _print(given, rows, (_run_line(row) for row in rows))
+
+
+def doctor(given: Arguments) -> None:
+    """Says what works on this machine, and what to type for what does not."""
+    from vae_core.doctor import examine
+
+    findings, lines = list(examine()), []
+    for finding in findings:
+        mark = "ok" if finding.ok else ("MISSING" if finding.needed else "-")
+        lines.append(f"{mark:<8} {finding.name:<20} {finding.detail}")
+        if finding.fix and not finding.ok:
+            lines.append(f"{'':<29} type: {finding.fix}")
+    _print(given, [asdict(finding) for finding in findings], lines)
+    if not all(finding.ok for finding in findings if finding.needed):
+        raise SystemExit(1)
+
+
+# --- what they share --------------------------------------------------------------------------
+
+
+def _train(given: Arguments, path: Path) -> None:
+    from vae_core import runs, worker
+    from vae_core.training import Progress
+
+    # None: a bar where a person looks on, whole lines where stderr is a file
+    with tqdm(unit="step", file=sys.stderr, dynamic_ncols=True, disable=None) as bar:
+        for event in worker.train_run(path, download=given.download):
+            if isinstance(event, Progress):
+                bar.total, bar.n = event.steps, event.step
+                bar.set_description(f"epoch {event.epoch}", refresh=False)
+                bar.refresh()
+            else:
+                bar.reset()
+                held_out = event.held_out
+                bar.write(
+                    f"epoch {event.epoch}: held out {held_out.total:.2f} nats = "
+                    f"recon {held_out.recon:.2f} + KL {held_out.kl:.2f}, {event.seconds:.1f} s",
+                    file=sys.stderr,
+                )
+    card = runs.read_card(path)
+    result = {
+        "run": str(path),
+        "epochs": card.epochs_done,
+        "seconds": card.seconds,
+        "weights_sha256": card.weights_sha256,
+        **card.metrics["held-out"],
+    }
+    _print(given, result, [f"trained {path} in {card.seconds:.1f} s"])
+
+
+def _session(given: Arguments) -> Any:
+    from vae_core.inference import open_session
+    from vae_core.runs import open_run
+
+    return open_session(open_run(given.run), device=given.device)
+
+
+def _plane_png(given: Arguments, session: Any) -> bytes:
+    from vae_core import exports, latent
+
+    plane = _plane(session)
+    n = given.n or 20
+    return exports.png_bytes(session.decode(latent.lattice(plane, n)), columns=n, scale=given.scale)
+
+
+def _path_gif(given: Arguments, session: Any) -> bytes:
+    from vae_core import exports, latent
+
+    gallery = _gallery(session)
+    ends = []
+    for option in ("start", "end"):
+        index = getattr(given, option)
+        if not 0 <= index < len(gallery):
+            raise InputError(
+                "input-range", what=f"--{option}", low=0, high=len(gallery) - 1, value=index
+            )
+        ends.append(session.encode(gallery.x[index : index + 1]).mu[0])
+    z = latent.interpolate(ends[0], ends[1], given.n or 50, method=given.method)
+    return exports.gif_bytes(session.decode(z), size=given.size)
+
+
+def _decoder_onnx(_: Arguments, session: Any) -> bytes:
+    import torch
+
+    from vae_core import exports
+
+    return exports.onnx_bytes(session.decoder(), torch.zeros(1, session.latent_dim))
+
+
+def _plane(session: Any) -> Any:
+    from vae_core import latent
+
+    if session.latent_dim != 2:
+        raise InputError(
+            "input-choice", what="latent_dim for a plane", known="2", value=session.latent_dim
+        )
+    return latent.plane_of(session.encode(_gallery(session).x).mu)
+
+
+def _gallery(session: Any) -> Any:
+    from vae_core import data
+
+    return data.load_gallery(session.run.card.config.data.name)
+
+
+def _picture(path: Path, shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
+    from PIL import Image, UnidentifiedImageError
+
+    channels, height, width = shape
+    try:
+        with Image.open(path, formats=("PNG", "JPEG", "GIF", "BMP", "WEBP")) as picture:
+            if picture.width * picture.height > 16_000_000:
+                raise InputError(
+                    "input-range",
+                    what=f"The size of {path}",
+                    low=1,
+                    high="16 megapixels",
+                    value=f"{picture.width}x{picture.height}",
+                )
+            mode = "L" if channels == 1 else "RGB"
+            small = picture.convert(mode).resize((width, height), Image.Resampling.BILINEAR)
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+        raise InputError(
+            "input-unreadable", what=str(path), reason="not a picture of a known kind"
+        ) from error
+    return np.asarray(small, dtype=np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
+
+
+def _numbers(what: str, text: str, n: int) -> list[float]:
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(
+            "input-unreadable", what=f"{what}={text}", reason="numbers with commas are wanted"
+        ) from error
+    if len(found) != n:
+        raise InputError(
+            "input-shape", what=what, wanted=f"{n} numbers", value=f"{len(found)}: {text}"
+        )
+    return found
+
+
+def _drawn(images: np.ndarray[Any, Any]) -> Iterable[str]:
+    """Draws grey images with characters, two a pixel, so that a terminal shows what was decoded."""
+    shades = " .:-=+*#%@"
+    for image in images.mean(axis=1):
+        for row in image:
+            yield "".join(
+                2 * shades[min(int(v * len(shades)), len(shades) - 1)] for v in row
+            ).rstrip()
+
+
+def _run_line(row: dict[str, Any]) -> str:
+    if "error" in row:
+        return f"{row['run']:<24} {row['error']}"
+    test = row["metrics"].get("test")
+    figure = "not measured on test images"
+    if test:
+        figure = f"{test['total']:.2f} nats on {test['n']:.0f} test images"
+    return (
+        f"{row['run']:<24} {row['family']}, D = {row['latent_dim']}, "
+        f"{row['epochs_done']} of {row['epochs']} epochs, {figure}"
+    )
+
+
+def _print(given: Arguments, result: Any, lines: Iterable[str]) -> None:
+    if given.json:
+        print(json.dumps(result, allow_nan=False))
+    else:
+        for line in lines:
+            print(line)
+
+
+# --- the grammar ------------------------------------------------------------------------------
+
+# options of `train`, and the setting that each one changes
+_TRAIN_OPTIONS = {
+    "data": "data__name",
+    "limit": "data__limit",
+    "epochs": "train__epochs",
+    "seed": "train__seed",
+    "batch_size": "train__batch_size",
+    "learning_rate": "train__learning_rate",
+    "precision": "train__precision",
+    "beta": "objective__beta",
+    "latent_dim": "model__latent_dim",
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m vae_core", description="Train and use autoencoders."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[Arguments], None]) -> argparse.ArgumentParser:
+        text = (run.__doc__ or "").strip()
+        made = commands.add_parser(name, help=text, description=text)
+        made.set_defaults(command=run)
+        made.add_argument("--json", action="store_true", help="print the result as JSON")
+        return made
+
+    command("recipes", recipes)
+
+    made = command("train", train)
+    made.add_argument("recipe", help="a name that `recipes` lists")
+    made.add_argument("--data", help="data set (default: the recipe's, mnist)")
+    made.add_argument("--limit", type=int, help="train on the first LIMIT images only")
+    made.add_argument("--epochs", type=int)
+    made.add_argument("--seed", type=int)
+    made.add_argument("--batch-size", type=int)
+    made.add_argument("--learning-rate", type=float)
+    made.add_argument("--precision", help="auto, fp32 or bf16")
+    made.add_argument("--beta", type=float, help="weight of the KL term")
+    made.add_argument("--latent-dim", type=int, help="size of the code, D")
+    made.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
+    made.add_argument("--name", help="display name")
+    made.add_argument(
+        "--out", type=Path, help="folder of the run (default: a new one in LATENT_RUNS)"
+    )
+    _add_device(made)
+    _add_download(made)
+
+    made = command("resume", resume)
+    _add_run(made)
+    _add_download(made)
+
+    made = command("evaluate", evaluate)
+    _add_run(made)
+    made.add_argument("--data", default="mnist", help="data set (default: mnist)")
+    made.add_argument("--split", default="test", help="its part (default: test)")
+    made.add_argument("--seed", type=int, default=0, help="of the one z per image (default: 0)")
+    made.add_argument("--keep", action="store_true", help="write the figures into the run's card")
+    _add_device(made)
+    _add_download(made)
+
+    made = command("encode", encode)
+    _add_run(made)
+    made.add_argument("images", nargs="*", type=Path, help="picture files, white on black")
+    made.add_argument("--data", default="mnist-5k", help="data set, without picture files")
+    made.add_argument("--split", default="all", help="its part (default: all)")
+    made.add_argument("--limit", type=int, help="encode the first LIMIT images only")
+    _add_device(made)
+
+    made = command("decode", decode)
+    _add_run(made)
+    made.add_argument(
+        "--z", action="append", required=True, help="a code, as --z=0.5,-1.2; may be repeated"
+    )
+    made.add_argument("--out", type=Path, help="write a PNG strip")
+    made.add_argument(
+        "--scale", type=int, default=8, help="side of a pixel in the PNG (default: 8)"
+    )
+    _add_device(made)
+
+    made = command("export", export)
+    _add_run(made)
+    made.add_argument(
+        "what", choices=("png", "gif", "onnx"), help="plane, path between two digits, decoder"
+    )
+    made.add_argument("--out", type=Path, help="file (default: RUN.png, RUN.gif or RUN.onnx)")
+    made.add_argument(
+        "--n", type=int, help="pictures a side of the plane (20), or frames of the path (50)"
+    )
+    made.add_argument(
+        "--scale", type=int, default=1, help="side of a pixel in the PNG (default: 1)"
+    )
+    made.add_argument(
+        "--start", type=int, default=0, help="gallery index of the path's first digit"
+    )
+    made.add_argument("--end", type=int, default=500, help="gallery index of its last digit")
+    made.add_argument("--method", default="linear", help="linear or spherical")
+    made.add_argument(
+        "--size", type=int, default=256, help="side of the GIF in pixels (default: 256)"
+    )
+    _add_device(made)
+
+    command("list", list_runs)
+    command("doctor", doctor)
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, help="folder of a run")
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+
+
+def _add_download(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--download", action="store_true", help="fetch the data set where it is missing"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Errors that a person can mend, each one sentence: what was wanted, what came, what to do.
+
+`key` names the message and `values` fills it, so that a screen can say the same sentence in another
+language. Anything else that is raised is a defect of the program, not of its input.
+"""
+
+from collections.abc import Mapping
+
+MESSAGES: Mapping[str, str] = {
+    # settings
+    "config-invalid": (
+        "The setting {field} is not usable ({reason}; got {value}): correct it and try again."
+    ),
+    "config-unreadable": (
+        "The settings are not readable as JSON ({reason}): restore the file or train again."
+    ),
+    "config-format": (
+        "The settings have format {value}, and this version reads format {wanted}: update "
+        "Latent Playground or train again."
+    ),
+    "recipe-unknown": "There is no recipe named {name!r}; choose one of: {known}.",
+    # data
+    "data-unknown": "There is no data set named {name!r}; choose one of: {known}.",
+    "data-missing": (
+        "The data set {name} was not found in {folder}: set LATENT_DATA to the folder that "
+        "holds it, or add --download, or use --data mnist-5k, which is built in."
+    ),
+    "data-folder-missing": (
+        "The data folder {folder} does not exist: set LATENT_DATA to the folder that holds "
+        "the data sets, or use --data mnist-5k, which is built in."
+    ),
+    "data-split": "The data set {name} has no split named {split!r}; choose one of: {known}.",
+    "data-damaged": "The data set {name} in {folder} is damaged ({reason}): replace its files.",
+    "data-download": (
+        "The data set {name} could not be downloaded ({reason}): check the network, or put "
+        "its files into {folder}, or use --data mnist-5k, which is built in."
+    ),
+    "data-shape": (
+        "The run takes images of {wanted} and the data set {name} has images of {value}: "
+        "choose a data set of that shape."
+    ),
+    # runs
+    "run-missing": (
+        "There is no run at {path}: give the folder of a run; `python -m vae_core list` shows them."
+    ),
+    "run-exists": (
+        "The folder {path} is already in use: choose another one, or continue it with `python "
+        "-m vae_core resume`."
+    ),
+    "run-unfinished": (
+        "The run {path} has not finished its first epoch: resume it with `python -m vae_core "
+        "resume`."
+    ),
+    "run-not-resumable": "The run {path} cannot be resumed ({reason}): train it again.",
+    "run-finished": (
+        "The run {path} has finished its {epochs} epochs: train another one to go further."
+    ),
+    "run-busy": (
+        "The run {path} is being trained by another process ({pid}): wait for it, or stop it first."
+    ),
+    "run-id": (
+        "{value!r} cannot name a run: use up to 64 small letters, digits, dots, dashes and "
+        "underscores, beginning with a letter or digit."
+    ),
+    "card-damaged": (
+        "The card of the run {path} is not readable ({reason}): restore card.json or train again."
+    ),
+    "weights-missing": (
+        "The run {path} has no weights.safetensors: restore the file or train again."
+    ),
+    "weights-damaged": (
+        "The weights of the run {path} are not a sound safetensors file ({reason}): restore "
+        "weights.safetensors or train again."
+    ),
+    "weights-mismatch": (
+        "The weights of the run {path} do not fit its card ({reason}): restore the right "
+        "weights.safetensors or train again."
+    ),
+    "not-writable": (
+        "Nothing could be written to {path} ({reason}): choose another folder or make room."
+    ),
+    # devices and training
+    "device-unknown": "There is no device named {name!r}; choose one of: {known}.",
+    "device-missing": "The device {name} is not available on this machine: choose one of: {known}.",
+    "diverged": (
+        "The loss became {value} in epoch {epoch}: lower the learning rate and train again."
+    ),
+    # values from outside
+    "input-shape": (
+        "{what} should have the shape {wanted}, and {value} was given: correct it and try again."
+    ),
+    "input-not-finite": (
+        "{what} should be finite numbers, and {value} was given: correct it and try again."
+    ),
+    "input-range": (
+        "{what} should be between {low} and {high}, and {value} was given: correct it and try "
+        "again."
+    ),
+    "input-choice": "{what} should be one of {known}, and {value!r} was given: choose one of them.",
+    "input-unreadable": "{what} could not be read ({reason}): correct it and try again.",
+    "package-missing": (
+        "This needs the package {package}, which is not installed: type `pip install "
+        "{package}` and try again."
+    ),
+}
+
+
+class PlaygroundError(ValueError):
+    """The family's root.
+
+    Attributes:
+        key: Name of the message in `MESSAGES`.
+        values: What fills the message's fields.
+    """
+
+    def __init__(self, key: str, **values: object) -> None:
+        self.key = key
+        self.values = values
+        super().__init__(MESSAGES[key].format(**values))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors cross process borders whole."""
+        return (_rebuild, (type(self), self.key, self.values))
+
+
+class ConfigError(PlaygroundError):
+    """A setting, a recipe or a device that cannot be used."""
+
+
+class DataError(PlaygroundError):
+    """A data set that is missing, damaged or of the wrong shape."""
+
+
+class RunError(PlaygroundError):
+    """A run folder that is missing, busy or unreadable."""
+
+
+class CheckpointError(RunError):
+    """Weights that are damaged or do not fit their card."""
+
+
+class InputError(PlaygroundError):
+    """A value from outside: a latent code, an index, a picture, a choice."""
+
+
+def _rebuild(kind: type[PlaygroundError], key: str, values: dict[str, object]) -> PlaygroundError:
+    return kind(key, **values)

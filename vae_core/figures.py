@@ -1,0 +1,208 @@
+"""Plotly figures of codes and of training, from arrays and plain records.
+
+Backgrounds are transparent and text takes the page's own colour, so that one figure serves light
+and dark; the class palettes are the only colours fixed here. Nothing here knows a model or a run.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+
+from vae_core.errors import InputError
+from vae_core.latent import Plane, class_centres, spread
+
+# Petroff 2021 (arXiv:2107.02270): ten colours that people with any colour vision can tell apart
+PETROFF10 = (
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#94a4a2",
+    "#832db6",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#717581",
+    "#92dadd",
+)
+TAB10 = (
+    "#1f77b4",
+    "#ff7f0e",
+    "#2ca02c",
+    "#d62728",
+    "#9467bd",
+    "#8c564b",
+    "#e377c2",
+    "#7f7f7f",
+    "#bcbd22",
+    "#17becf",
+)
+PALETTES: Mapping[str, tuple[str, ...]] = {"petroff10": PETROFF10, "tab10": TAB10}
+
+# what a page hands to Plotly beside the figure
+CONFIG: Mapping[str, Any] = {"displayModeBar": False, "scrollZoom": True, "doubleClick": "reset"}
+
+TRANSPARENT = "rgba(0,0,0,0)"
+HAIRLINE = "rgba(128,128,128,0.22)"  # visible on paper and on black
+# two glyphs at class centres keep this share of the plane's side between them
+GLYPH_GAP = 0.05
+
+
+def latent_scatter(
+    codes: ArrayLike,
+    y: ArrayLike,
+    *,
+    class_names: Sequence[str],
+    plane: Plane,
+    palette: Sequence[str] = PETROFF10,
+    webgl: bool = True,
+    glyphs: bool = True,
+) -> go.Figure:
+    """Returns the scatter of codes (N, 2) coloured by label y (N,), on equal axes.
+
+    Each class is one trace, so that the legend can switch it off: `uid` "class-<label>", `meta`
+    {"label", "name"}, `customdata` the points' rows in `codes`. A class without points keeps its
+    trace, and so its colour and its place in the legend.
+
+    Args:
+        codes: Places of the points, in units of z.
+        y: Their labels, each an index into `class_names`.
+        class_names: Name of each label.
+        plane: The square that is shown at first.
+        palette: Colours by label, repeated where classes are more.
+        webgl: Draw on the graphics card; off gives SVG, which prints and exports sharply.
+        glyphs: Write each class's name at its centre, so that colour is never alone.
+
+    Raises:
+        InputError: Codes and labels do not fit each other or the class names.
+    """
+    points, labels = np.asarray(codes, np.float32), np.asarray(y)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise InputError("input-shape", what="A map's codes", wanted="(N, 2)", value=points.shape)
+    if labels.shape != points.shape[:1]:
+        raise InputError(
+            "input-shape", what="A map's labels", wanted=points.shape[:1], value=labels.shape
+        )
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(class_names):
+        worst = labels.max() if labels.min() >= 0 else labels.min()
+        raise InputError(
+            "input-range", what="A label", low=0, high=len(class_names) - 1, value=worst
+        )
+    scatter = go.Scattergl if webgl else go.Scatter
+    figure = go.Figure()
+    for label, name in enumerate(class_names):
+        rows = np.flatnonzero(labels == label)
+        figure.add_trace(
+            scatter(
+                x=points[rows, 0],
+                y=points[rows, 1],
+                customdata=rows.astype(np.int32),
+                mode="markers",
+                name=name,
+                uid=f"class-{label}",
+                meta={"label": label, "name": name},
+                marker={"color": _colour(palette, label), "size": 5, "opacity": 0.75},
+                hovertemplate="<b>%{meta.name}</b>  (%{x:.2f}, %{y:.2f})<extra></extra>",
+            )
+        )
+    figure.update_layout(_bare_layout())
+    figure.update_layout(
+        dragmode="pan",
+        hovermode="closest",
+        legend={
+            "orientation": "h",
+            "itemsizing": "constant",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1.01,
+            "yanchor": "bottom",
+        },
+        annotations=_glyphs(points, labels, class_names, plane, palette) if glyphs else [],
+    )
+    left, right, bottom, top = plane.bounds
+    axis = {"gridcolor": HAIRLINE, "zeroline": False, "constrain": "domain"}
+    figure.update_xaxes(axis, range=[left, right], title_text="z₁")
+    figure.update_yaxes(axis, range=[bottom, top], title_text="z₂", scaleanchor="x", scaleratio=1)
+    return figure
+
+
+def loss_curves(history: Iterable[Mapping[str, Any]]) -> go.Figure:
+    """Returns total, recon and kl by epoch, in nats per image; held-out solid, training dotted.
+
+    Args:
+        history: The lines of a run's history: "epoch", and the terms under "train" and
+            "held_out". What a line lacks is left out of its curve.
+    """
+    lines = list(history)
+    figure = go.Figure()
+    for number, term in enumerate(("total", "recon", "kl")):
+        for part, dash in (("held_out", "solid"), ("train", "dot")):
+            known = [line for line in lines if line.get(part, {}).get(term) is not None]
+            if not known:
+                continue
+            figure.add_trace(
+                go.Scatter(
+                    x=[line["epoch"] for line in known],
+                    y=[line[part][term] for line in known],
+                    mode="lines" if len(known) > 1 else "markers",
+                    name=f"{term}, {part.replace('_', '-')}",
+                    uid=f"{part}-{term}",
+                    meta={"part": part, "term": term},
+                    line={"color": PETROFF10[number], "dash": dash, "width": 2},
+                    hovertemplate="%{y:.2f}",
+                )
+            )
+    figure.update_layout(_bare_layout())
+    figure.update_layout(hovermode="x unified", legend={"itemsizing": "constant"})
+    figure.update_xaxes(title_text="epoch", gridcolor=HAIRLINE, zeroline=False, tickformat="d")
+    figure.update_yaxes(title_text="nats per image", gridcolor=HAIRLINE, zeroline=False)
+    return figure
+
+
+def _bare_layout() -> dict[str, Any]:
+    return {
+        "template": "none",
+        "paper_bgcolor": TRANSPARENT,
+        "plot_bgcolor": TRANSPARENT,
+        "margin": {"l": 48, "r": 12, "t": 36, "b": 44},
+        "uirevision": "keep",  # a redraw keeps the reader's zoom and hidden classes
+    }
+
+
+def _glyphs(
+    codes: np.ndarray[Any, Any],
+    y: np.ndarray[Any, Any],
+    class_names: Sequence[str],
+    plane: Plane,
+    palette: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Returns each class's name on a chip of its colour, at the class's median, none on another."""
+    places = spread(class_centres(codes, y), GLYPH_GAP * 2 * plane.half)
+    return [
+        {
+            "x": float(place[0]),
+            "y": float(place[1]),
+            "text": f"<b>{class_names[label]}</b>",
+            "name": f"class-{label}",
+            "showarrow": False,
+            "bgcolor": _colour(palette, label),
+            "borderpad": 3,
+            "font": {"size": 13, "color": _readable_on(_colour(palette, label))},
+        }
+        for label, place in enumerate(places)
+        if np.isfinite(place).all()
+    ]
+
+
+def _colour(palette: Sequence[str], label: int) -> str:
+    return palette[label % len(palette)]
+
+
+def _readable_on(colour: str) -> str:
+    """Returns black or white, whichever stands out more on a colour "#rrggbb" (WCAG 2.1)."""
+    shares = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#000000" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#ffffff"

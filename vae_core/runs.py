@@ -1,0 +1,379 @@
+"""A run is a folder, and the only truth.
+
+`card.json` says what it is and how it came about, `weights.safetensors` is what was learned,
+`history.jsonl` a line an epoch, `latents/` the gallery's codes per epoch; `state.json` and
+`resume.safetensors` exist while it can be continued. Files are replaced whole. Weights are checked
+against the card before a number of them is used. Nothing here trains.
+"""
+
+import hashlib
+import json
+import os
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from vae_core.config import RunConfig
+from vae_core.errors import CheckpointError, ConfigError, PlaygroundError, RunError
+from vae_core.files import parse_json, read_json, write_bytes, write_json
+from vae_core.models import Autoencoder
+from vae_core.models import build as build_model
+
+CARD_FORMAT = 1
+CARD, WEIGHTS, HISTORY, STATE, RESUME, LATENTS = (
+    "card.json",
+    "weights.safetensors",
+    "history.jsonl",
+    "state.json",
+    "resume.safetensors",
+    "latents",
+)
+RUN_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+MAX_WEIGHTS_BYTES = 512 * 2**20
+MAX_HEADER_BYTES = 2**20
+SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
+# safetensors' names of the number formats that a model may hold
+_DTYPES = {torch.float32: "F32", torch.int64: "I64"}
+
+
+class Card(BaseModel):
+    """What a run is and how it came about; enough to train it again.
+
+    Attributes:
+        name: Display name. Data, never a path.
+        differs: How the run's settings differ from the recipe's source, and why.
+        data: Digests and sizes of the training and held-out parts.
+        precision: What `auto` came to, "fp32" or "bf16".
+        seconds: Training time; None until it has ended.
+        metrics: Figures by data split ("held-out", "test"), in nats per image.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    format: int = CARD_FORMAT
+    name: str
+    recipe: str
+    differs: str = ""
+    config: RunConfig
+    data: dict[str, str | int] = {}
+    versions: dict[str, str] = {}
+    device: str = "cpu"
+    precision: str = "fp32"
+    threads: int = 1
+    command: str = ""
+    created: str = ""
+    seconds: float | None = None
+    epochs_done: int = 0
+    parameters: int = 0
+    weights_sha256: str = ""
+    metrics: dict[str, dict[str, float]] = {}
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _read_config(cls, value: object) -> object:
+        return value if isinstance(value, RunConfig) else RunConfig.from_json(value)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done."""
+        return self.epochs_done >= self.config.train.epochs
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain JSON values."""
+        return {**self.model_dump(mode="json"), "config": self.config.to_json()}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A readable run: its folder, its card, its weights' SHA-256; they are read on demand."""
+
+    path: Path
+    card: Card
+    weights_sha256: str
+
+    @property
+    def id(self) -> str:
+        """The folder's name, which is what addresses and pickers use."""
+        return self.path.name
+
+    @property
+    def digest(self) -> str:
+        """First 12 hex digits of the weights' SHA-256: names what is decoded, for ever."""
+        return self.weights_sha256[:12]
+
+    @cached_property
+    def history(self) -> tuple[dict[str, Any], ...]:
+        """The epochs' lines, oldest first."""
+        return tuple(read_history(self.path))
+
+    def model(self) -> Autoencoder:
+        """Returns the model in evaluation mode on the CPU, its weights checked.
+
+        Raises:
+            CheckpointError: The weights are missing, damaged or not this card's.
+        """
+        model = build_model(self.card.config.model)
+        tensors, _ = read_weights(self.path, self.card)
+        model.load_state_dict(tensors)
+        return model.eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class BrokenRun:
+    """A run folder that cannot be used, and why."""
+
+    path: Path
+    error: PlaygroundError
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+
+def runs_roots() -> tuple[Path, ...]:
+    """Returns the folders of runs: the shipped ones, then the user's (LATENT_RUNS, or `runs`)."""
+    configured = os.environ.get("LATENT_RUNS")
+    return SHIPPED, Path(configured).expanduser() if configured else SHIPPED.parent / "runs"
+
+
+def list_runs(*roots: Path) -> tuple[Run | BrokenRun, ...]:
+    """Returns all runs of these folders (default: `runs_roots()`), in order; an id is listed once.
+
+    Folders that never were runs (no card) are passed over.
+    """
+    found: dict[str, Run | BrokenRun] = {}
+    for root in roots or runs_roots():
+        for path in sorted(root.iterdir()) if root.is_dir() else ():
+            if path.name in found or not RUN_ID.fullmatch(path.name):
+                continue
+            if not (path / CARD).is_file():
+                continue
+            try:
+                found[path.name] = open_run(path)
+            except PlaygroundError as error:
+                found[path.name] = BrokenRun(path, error)
+    return tuple(found.values())
+
+
+def open_run(path: Path) -> Run:
+    """Returns the run in a folder, its card and weights checked.
+
+    Raises:
+        RunError: There is no run, or its card is not readable.
+        CheckpointError: Its weights are missing, damaged or not this card's.
+    """
+    path = path.absolute()
+    card = read_card(path)
+    if card.epochs_done == 0:
+        raise RunError("run-unfinished", path=path.name)
+    _, digest = read_weights(path, card)
+    return Run(path, card, digest)
+
+
+def check_run_id(value: str) -> str:
+    """Returns a name that may become a folder.
+
+    Raises:
+        RunError: It may not.
+    """
+    if not RUN_ID.fullmatch(value):
+        raise RunError("run-id", value=value[:80])
+    return value
+
+
+# --- the card ---------------------------------------------------------------------------------
+
+
+def read_card(path: Path) -> Card:
+    """Returns a run's card.
+
+    Raises:
+        RunError: There is none, or it is not readable.
+        ConfigError: Its settings are out of range or of another format.
+    """
+    if not (path / CARD).is_file():
+        raise RunError("run-missing", path=path)
+    try:
+        fields = read_json(path / CARD)
+        if not isinstance(fields, dict) or fields.get("format") != CARD_FORMAT:
+            raise RunError("card-damaged", path=path.name, reason=f"format {CARD_FORMAT} is wanted")
+        return Card.model_validate(fields)
+    except ConfigError:
+        raise
+    except ValidationError as error:
+        first = error.errors()[0]
+        # pydantic wraps the ValueErrors of validators; the sentence inside is the better one
+        inner = first.get("ctx", {}).get("error")
+        if isinstance(inner, ConfigError):
+            raise inner from error
+        place = ".".join(map(str, first["loc"]))
+        raise RunError("card-damaged", path=path.name, reason=f"{place}: {first['msg']}") from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, PlaygroundError):
+            raise
+        raise RunError("card-damaged", path=path.name, reason=str(error)) from error
+
+
+def write_card(path: Path, card: Card) -> None:
+    """Replaces a run's card.
+
+    Raises:
+        RunError: It cannot be written.
+    """
+    write_json(path / CARD, card.to_json())
+
+
+# --- weights ----------------------------------------------------------------------------------
+
+
+def write_weights(path: Path, model: Autoencoder) -> str:
+    """Replaces a run's weights and returns their SHA-256.
+
+    Raises:
+        RunError: They cannot be written.
+    """
+    content = save_tensors(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    )
+    write_bytes(path / WEIGHTS, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_weights(path: Path, card: Card) -> tuple[dict[str, Tensor], str]:
+    """Returns a run's weights, and their SHA-256, once they are known to be sound.
+
+    A finished run's weights must be the card's own. While it trains, weights and card are replaced
+    one after the other, and the weights of either epoch are good.
+
+    Raises:
+        CheckpointError: As its sentence says.
+    """
+    content = _bounded_bytes(path)
+    with torch.device("meta"):
+        expected = build_model(card.config.model).state_dict()
+    _check_header(path, content, expected)
+    try:
+        tensors = load_tensors(content)
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise CheckpointError("weights-damaged", path=path.name, reason=str(error)) from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(
+                "weights-damaged",
+                path=path.name,
+                reason=f"{name} holds numbers that are not finite",
+            )
+    digest = hashlib.sha256(content).hexdigest()
+    if card.finished and digest != card.weights_sha256:
+        raise CheckpointError(
+            "weights-mismatch", path=path.name, reason="their SHA-256 is not the card's"
+        )
+    return tensors, digest
+
+
+def _bounded_bytes(path: Path) -> bytes:
+    file = path / WEIGHTS
+    try:
+        if file.stat().st_size > MAX_WEIGHTS_BYTES:
+            raise CheckpointError(
+                "weights-damaged", path=path.name, reason=f"over {MAX_WEIGHTS_BYTES} bytes"
+            )
+        return file.read_bytes()
+    except FileNotFoundError as error:
+        raise CheckpointError("weights-missing", path=path.name) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CheckpointError("weights-damaged", path=path.name, reason=reason) from error
+
+
+def _check_header(path: Path, content: bytes, expected: Mapping[str, Tensor]) -> None:
+    """Compares the file's own list of tensors with the model's before anything is loaded."""
+    if content[:2] == b"PK" or (content[:1] == b"\x80" and content[8:9] != b"{"):
+        reason = "it is a pickle, which could run code, under another name"
+        raise CheckpointError("weights-damaged", path=path.name, reason=reason)
+    if len(content) < 8:
+        raise CheckpointError("weights-damaged", path=path.name, reason="it is too short")
+    (size,) = struct.unpack("<Q", content[:8])
+    if size > min(MAX_HEADER_BYTES, len(content) - 8):
+        raise CheckpointError("weights-damaged", path=path.name, reason="its header is cut off")
+    try:
+        header = parse_json(content[8 : 8 + size])
+        found = {
+            name: (tensor["dtype"], tuple(tensor["shape"]))
+            for name, tensor in header.items()
+            if name != "__metadata__"
+        }
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
+        raise CheckpointError(
+            "weights-damaged", path=path.name, reason="its header is not readable"
+        ) from error
+    for name, tensor in expected.items():
+        wanted = (_DTYPES[tensor.dtype], tuple(tensor.shape))
+        if found.get(name) != wanted:
+            got = "nothing" if name not in found else _shape_text(*found[name])
+            reason = f"{name} should be {_shape_text(*wanted)} and is {got}"
+            raise CheckpointError("weights-mismatch", path=path.name, reason=reason)
+    extra = sorted(found.keys() - expected.keys())
+    if extra:
+        reason = f"{extra[0][:60]} belongs to no layer"
+        raise CheckpointError("weights-mismatch", path=path.name, reason=reason)
+
+
+def _shape_text(dtype: object, shape: tuple[object, ...]) -> str:
+    return f"{dtype} {'x'.join(map(str, shape)) or 'scalar'}"
+
+
+# --- history and codes ------------------------------------------------------------------------
+
+
+def read_history(path: Path) -> Iterator[dict[str, Any]]:
+    """Yields the lines of a run's history, stopping at the first that is not whole."""
+    try:
+        lines = (path / HISTORY).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in lines:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            return
+        if isinstance(value, dict):
+            yield value
+
+
+def write_history(path: Path, lines: list[dict[str, Any]]) -> None:
+    """Replaces a run's history.
+
+    Raises:
+        RunError: It cannot be written.
+    """
+    text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
+    write_bytes(path / HISTORY, text.encode())
+
+
+def write_latents(path: Path, epoch: int, mu: NDArray[np.float32]) -> None:
+    """Keeps the gallery's codes (N, D) after an epoch, as float16.
+
+    Raises:
+        RunError: They cannot be written.
+    """
+    try:
+        (path / LATENTS).mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunError("not-writable", path=path, reason=error.strerror or str(error)) from error
+    content = save_tensors({"mu": torch.from_numpy(mu).half()})
+    write_bytes(path / LATENTS / f"{epoch:04d}.safetensors", content)

@@ -1,0 +1,284 @@
+"""Trains one run folder, as a process of its own (`python -m vae_core.worker RUN`) or in this one.
+
+After each epoch everything that the next one needs is on disk in one atomic file, so a process
+killed at any moment loses at most the epoch under way, and resuming gives the weights of a run that
+was never interrupted. The folder is locked while it is written. Settings come from the card alone.
+"""
+
+import argparse
+import datetime
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from vae_core import data, runs
+from vae_core.config import RunConfig
+from vae_core.devices import resolve_device, resolve_precision, worker_threads
+from vae_core.errors import PlaygroundError, RunError
+from vae_core.files import read_json, write_bytes, write_json
+from vae_core.models import parameter_count
+from vae_core.training import EpochEnd, Event, Trainer
+
+LOCK = ".lock"
+HEARTBEAT_S = 2.0
+
+
+def create_run(
+    path: Path,
+    config: RunConfig,
+    *,
+    recipe: str,
+    differs: str = "",
+    name: str = "",
+    device: str = "auto",
+    threads: int | None = None,
+    command: str = "",
+) -> None:
+    """Makes the folder of a run that has not begun.
+
+    Args:
+        path: The folder; missing or empty.
+        config: What to train.
+        recipe: Where the settings come from.
+        differs: How they differ from the recipe's source.
+        name: Display name; the recipe's if empty.
+        device: One of `devices.DEVICES`; resolved now, and kept.
+        threads: CPU threads of the training; all cores if None. Part of what decides the weights.
+        command: What was typed, for the card.
+
+    Raises:
+        RunError: The folder is in use or cannot be written.
+        ConfigError: The device is not there.
+    """
+    where = resolve_device(device)
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise RunError("run-exists", path=path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError("not-writable", path=path, reason=error.strerror or str(error)) from error
+    card = runs.Card(
+        name=name or recipe,
+        recipe=recipe,
+        differs=differs,
+        config=config,
+        device=where.type,
+        precision=resolve_precision(config.train.precision, where),
+        threads=threads or worker_threads(),
+        versions=versions(),
+        command=command,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+    runs.write_card(path, card)
+
+
+def train_run(path: Path, *, download: bool = False) -> Iterator[Event]:
+    """Trains what is left of a run, writing the folder before each `EpochEnd` is passed on.
+
+    Raises:
+        RunError: Another process trains it, it has finished, or it cannot be written.
+        PlaygroundError: As the data set, the settings and the loss have it.
+    """
+    with locked(path):
+        card = runs.read_card(path)
+        epochs = card.config.train.epochs
+        if card.epochs_done >= epochs:
+            raise RunError("run-finished", path=path.name, epochs=epochs)
+        write_state(path, "running", card)
+        try:
+            yield from _train(path, card, download=download)
+        except (PlaygroundError, MemoryError, RuntimeError) as error:
+            write_state(path, "failed", runs.read_card(path), reason=str(error))
+            raise
+
+
+def _train(path: Path, card: runs.Card, *, download: bool) -> Iterator[Event]:
+    # the number of threads decides the order of additions, so it belongs to the run
+    torch.set_num_threads(card.threads)
+    name = card.config.data.name
+    images = data.load(name, "train", download=download)
+    held_out = data.load(name, "held-out", download=download)
+    trainer = Trainer(card.config, images, held_out, device=resolve_device(card.device))
+    trainer.precision = card.precision
+    old_data = card.data
+    card = card.model_copy(
+        update={
+            "data": {
+                "name": name,
+                "train": images.digest,
+                "held_out": held_out.digest,
+                "n_train": trainer.n_images,
+                "n_held_out": len(held_out),
+            },
+            "parameters": parameter_count(trainer.model),
+        }
+    )
+    if (path / runs.RESUME).exists():
+        if old_data not in ({}, card.data):
+            raise RunError("run-not-resumable", path=path.name, reason="its data set has changed")
+        _restore(path, trainer)
+    history = list(runs.read_history(path))[: trainer.epochs_done]
+    last = time.monotonic()
+    for event in trainer.epochs():
+        if isinstance(event, EpochEnd):
+            history.append(_history_line(event))
+            card = _save(path, card, event, history)
+        elif time.monotonic() - last >= HEARTBEAT_S:
+            last = time.monotonic()
+            write_state(path, "running", card, step=event.step, steps=event.steps)
+        yield event
+
+
+def _save(
+    path: Path, card: runs.Card, event: EpochEnd, history: list[dict[str, object]]
+) -> runs.Card:
+    """Writes an epoch, the state to resume from last: killed before it, the epoch is redone."""
+    trainer = event.trainer
+    finished = event.epoch == card.config.train.epochs
+    runs.write_history(path, history)
+    runs.write_latents(path, event.epoch, trainer.held_out_codes())
+    digest = runs.write_weights(path, trainer.model)
+    seconds = sum(float(str(line["seconds"])) for line in history)
+    held_out = {
+        "total": event.held_out.total,
+        "recon": event.held_out.recon,
+        "kl": event.held_out.kl,
+    }
+    card = card.model_copy(
+        update={
+            "weights_sha256": digest,
+            "epochs_done": event.epoch,
+            "seconds": round(seconds, 2),
+            "metrics": {**card.metrics, "held-out": {k: round(v, 4) for k, v in held_out.items()}},
+        }
+    )
+    runs.write_card(path, card)
+    if finished:
+        for name in (runs.RESUME, runs.STATE):
+            (path / name).unlink(missing_ok=True)
+    else:
+        write_state(path, "running", card)
+        write_bytes(path / runs.RESUME, save_tensors(trainer.state()))
+    return card
+
+
+def _restore(path: Path, trainer: Trainer) -> None:
+    try:
+        trainer.restore(load_tensors((path / runs.RESUME).read_bytes()))
+    except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise RunError("run-not-resumable", path=path.name, reason=reason) from error
+
+
+def _history_line(event: EpochEnd) -> dict[str, object]:
+    return {
+        "epoch": event.epoch,
+        "train": {k: round(v, 4) for k, v in vars(event.train).items()},
+        "held_out": {k: round(v, 4) for k, v in vars(event.held_out).items()},
+        "learning_rate": event.learning_rate,
+        "seconds": round(event.seconds, 3),
+    }
+
+
+def write_state(path: Path, status: str, card: runs.Card, **more: object) -> None:
+    """Replaces `state.json`: "running" or "failed", with the epochs and a heartbeat (Unix time, s).
+
+    A finished run has none: its card says so.
+
+    Raises:
+        RunError: It cannot be written.
+    """
+    state = {
+        "status": status,
+        "epochs_done": card.epochs_done,
+        "epochs": card.config.train.epochs,
+        "pid": os.getpid(),
+        "heartbeat": time.time(),
+        **more,
+    }
+    write_json(path / runs.STATE, state)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds a run's lock; the system frees it when the process ends, however it ends.
+
+    Raises:
+        RunError: Another process holds it, or there is no run.
+    """
+    if not (path / runs.CARD).is_file():
+        raise RunError("run-missing", path=path)
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError("run-busy", path=path.name, pid=_busy_pid(path)) from error
+    except OSError as error:
+        raise RunError("not-writable", path=path, reason=error.strerror or str(error)) from error
+    try:
+        yield
+    finally:
+        # the file stays: unlinking it would let two later processes lock two files of one name
+        lock.release()
+
+
+def _busy_pid(path: Path) -> str:
+    try:
+        return f"process {read_json(path / runs.STATE)['pid']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "its number is not known"
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions that decide a run's weights."""
+    import numpy as np
+
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown processor"
+
+
+def command_line(arguments: list[str]) -> str:
+    """Returns what to type for these arguments of the command line."""
+    return shlex.join(["python", "-m", "vae_core", *arguments])
+
+
+def main() -> int:
+    """Trains the run folder that is named on the command line; prints a line an epoch on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m vae_core.worker", description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of a run that `create_run` made")
+    path = parser.parse_args().run
+    try:
+        for event in train_run(path):
+            if isinstance(event, EpochEnd):
+                print(f"epoch {event.epoch}: {event.held_out.total:.2f} nats", file=sys.stderr)
+    except PlaygroundError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
