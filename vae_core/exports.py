@@ -20,7 +20,6 @@ from vae_core.inference import to_uint8
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from vae_core.models import Autoencoder
 
 # the oldest opset with all that our networks need, so that old runtimes read the file too
 ONNX_OPSET = 18
@@ -105,25 +104,6 @@ def gif_bytes(
         optimize=False,
     )
     return file.getvalue()
-
-
-def decoder_onnx(model: "Autoencoder") -> bytes:
-    """Returns a model's decoder as an ONNX file: codes "z" (B, D) to images "x" in [0, 1].
-
-    Raises:
-        InputError: As `onnx_bytes`.
-    """
-    import torch
-
-    class Decoder(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, z: "Tensor") -> "Tensor":
-            return self.model.decode(z)
-
-    return onnx_bytes(Decoder(), torch.zeros(2, model.config.latent_dim))
 
 
 def onnx_bytes(

@@ -17,7 +17,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"
+        )
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
@@ -30,6 +32,13 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise RunError(
             "not-writable", path=path.parent, reason=error.strerror or str(error)
         ) from error
+
+
+def sweep(folder: Path) -> None:
+    """Removes what killed processes left half written; the caller holds the folder's lock."""
+    for pattern in (".*.tmp", "*/.*.tmp"):
+        for leftover in folder.glob(pattern):
+            leftover.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

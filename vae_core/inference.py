@@ -16,6 +16,7 @@ from vae_core.devices import resolve_device
 from vae_core.distributions import DiagonalGaussian
 from vae_core.errors import InputError
 from vae_core.losses import bernoulli_nll, gaussian_kl, gaussian_nll
+from vae_core.models import decoder_module
 from vae_core.runs import Run
 
 BATCH = 512
@@ -131,7 +132,7 @@ class Session:
 
     def decoder(self) -> nn.Module:
         """Returns z -> images in [0, 1] as one module, for exporters."""
-        return nn.Sequential(self._model.decoder, nn.Sigmoid())
+        return decoder_module(self._model)
 
     def _images(self, x: ArrayLike) -> Tensor:
         images = np.asarray(x)

@@ -126,7 +126,11 @@ class Run:
             CheckpointError: The weights are missing, damaged or not this card's.
         """
         model = build_model(self.card.config.model)
-        tensors, _ = read_weights(self.path, self.card)
+        tensors, digest = read_weights(self.path, self.card)
+        if digest != self.weights_sha256:
+            # addresses that browsers keep for ever name the digest: never decode others under it
+            reason = "training has replaced them since the run was opened"
+            raise CheckpointError("weights-mismatch", path=self.path.name, reason=reason)
         model.load_state_dict(tensors)
         return model.eval().requires_grad_(False)
 

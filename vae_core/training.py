@@ -123,15 +123,16 @@ class Trainer:
         sums = torch.zeros(3, device=self.device)
         seen = 0
         self.model.train()
-        with _layer_randomness(train.seed, epoch, self.device):
-            for step in range(steps):
-                rate = learning_rate(train, (epoch - 1) * steps + step, steps)
-                batch = order[step * train.batch_size : (step + 1) * train.batch_size]
+        for step in range(steps):
+            number = (epoch - 1) * steps + step
+            batch = order[step * train.batch_size : (step + 1) * train.batch_size]
+            with self._layer_randomness(number):
+                rate = learning_rate(train, number, steps)
                 sums += self._step(self._x[batch], noise, rate) * len(batch)
-                seen += len(batch)
-                if time.monotonic() - last >= PROGRESS_INTERVAL_S:
-                    last = time.monotonic()
-                    yield Progress(epoch, step + 1, steps)
+            seen += len(batch)
+            if time.monotonic() - last >= PROGRESS_INTERVAL_S:
+                last = time.monotonic()
+                yield Progress(epoch, step + 1, steps)
         figures = Terms(*(sums / seen).tolist())
         if not np.isfinite(figures.total):
             raise RunError("diverged", value=figures.total, epoch=epoch)
@@ -152,6 +153,18 @@ class Trainer:
         terms.total.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return torch.stack((terms.total, terms.recon, terms.kl)).detach()
+
+    @contextmanager
+    def _layer_randomness(self, step: int) -> Iterator[None]:
+        """Seeds the global generators that dropout draws from, and gives the old state back."""
+        if not self.config.model.network.dropout:
+            yield
+            return
+        devices = [torch.cuda.current_device()] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            seed = _generator(self.config.train.seed, step, "layers").initial_seed()
+            torch.manual_seed(seed)
+            yield
 
     def _autocast(self) -> AbstractContextManager[object]:
         if self.precision == "bf16":
@@ -230,17 +243,8 @@ def _on_device(x: NDArray[np.uint8], device: torch.device) -> Tensor:
 
 
 def _generator(
-    seed: int, epoch: int, purpose: str, device: torch.device | str = "cpu"
+    seed: int, number: int, purpose: str, device: torch.device | str = "cpu"
 ) -> Generator:
-    # hashing keeps the streams of neighbouring seeds, epochs and purposes apart
-    digest = hashlib.sha256(f"{seed}/{epoch}/{purpose}".encode()).digest()
+    # hashing keeps the streams of neighbouring seeds, epochs or steps, and purposes apart
+    digest = hashlib.sha256(f"{seed}/{number}/{purpose}".encode()).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "big"))
-
-
-@contextmanager
-def _layer_randomness(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
-    """Seeds the global generators that dropout draws from, and gives the old state back after."""
-    devices = [torch.cuda.current_device()] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(_generator(seed, epoch, "layers").initial_seed())
-        yield

@@ -25,8 +25,8 @@ from safetensors.torch import save as save_tensors
 from vae_core import data, runs
 from vae_core.config import RunConfig
 from vae_core.devices import resolve_device, resolve_precision, worker_threads
-from vae_core.errors import PlaygroundError, RunError
-from vae_core.files import read_json, write_bytes, write_json
+from vae_core.errors import InputError, PlaygroundError, RunError
+from vae_core.files import read_json, sweep, write_bytes, write_json
 from vae_core.models import parameter_count
 from vae_core.training import EpochEnd, Event, Trainer
 
@@ -60,8 +60,11 @@ def create_run(
     Raises:
         RunError: The folder is in use or cannot be written.
         ConfigError: The device is not there.
+        InputError: This machine has not so many threads.
     """
     where = resolve_device(device)
+    if threads is not None and not 1 <= threads <= worker_threads():
+        raise InputError("input-range", what="threads", low=1, high=worker_threads(), value=threads)
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
         raise RunError("run-exists", path=path)
     try:
@@ -91,6 +94,7 @@ def train_run(path: Path, *, download: bool = False) -> Iterator[Event]:
         PlaygroundError: As the data set, the settings and the loss have it.
     """
     with locked(path):
+        sweep(path)
         card = runs.read_card(path)
         epochs = card.config.train.epochs
         if card.epochs_done >= epochs:

@@ -7,15 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.core.networks import NETWORKS
 from vae_core import data
-from vae_core.config import (
-    ConvConfig,
-    DataConfig,
-    DenseConfig,
-    ModelConfig,
-    RunConfig,
-    TrainConfig,
-)
+from vae_core.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 
 
 @pytest.fixture
@@ -33,21 +27,6 @@ def data_folder() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
-
-
-NETWORKS = {
-    "dense": DenseConfig(encoder_widths=(32, 16), decoder_widths=(16, 32)),
-    "dense-dropout": DenseConfig(
-        encoder_widths=(32,), decoder_widths=(32,), batch_norm=True, dropout=0.2
-    ),
-    "conv": ConvConfig(
-        encoder_channels=(4, 6),
-        encoder_strides=(2, 2),
-        decoder_channels=(6, 4),
-        decoder_strides=(2, 2),
-        bottleneck_widths=(16,),
-    ),
-}
 
 
 @pytest.fixture

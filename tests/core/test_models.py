@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from conftest import NETWORKS
 
+from tests.core.networks import NETWORKS
 from vae_core.config import ConvConfig, ModelConfig
 from vae_core.distributions import DiagonalGaussian, PointMass
 from vae_core.models import build, parameter_count

@@ -10,6 +10,7 @@ from vae_core.models.autoencoder import (
     Output,
     VariationalAutoencoder,
     build,
+    decoder_module,
     parameter_count,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "Output",
     "VariationalAutoencoder",
     "build",
+    "decoder_module",
     "parameter_count",
 ]

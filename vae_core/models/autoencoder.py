@@ -88,6 +88,11 @@ def build(config: ModelConfig, *, seed: int = 0) -> Autoencoder:
         return FAMILIES[config.family](config)
 
 
+def decoder_module(model: Autoencoder) -> nn.Module:
+    """Returns z (B, D) -> images in [0, 1], (B, C, H, W), as one module, for exporters."""
+    return nn.Sequential(model.decoder, nn.Sigmoid())
+
+
 def parameter_count(module: nn.Module) -> int:
     """Returns the number of trainable numbers."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)

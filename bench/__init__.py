@@ -1,0 +1,15 @@
+"""Benchmarks against peers and limits, run by name: `python -m bench NAME --json`.
+
+A benchmark is a module here with `add_arguments(parser)` and `measure(arguments)`, which returns
+plain JSON values. Ratios are measured interleaved in one run, since a machine's speed drifts.
+"""
+
+# name -> what it measures; the module of that name is imported only when it is run
+BENCHMARKS = {
+    "training": "one training epoch against the well-known PyTorch VAE example's way",
+    "launch": "from the start command to a health answer, a ready map and exact clicked pictures",
+}
+
+
+class NotPossible(Exception):
+    """What keeps a benchmark from being measured here, in one sentence."""

@@ -1,0 +1,309 @@
+"""Training learns, is decided by its seed, and goes on after any interruption as if unbroken."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from vae_core import data, runs, worker
+from vae_core.config import RunConfig
+from vae_core.errors import DataError, RunError
+from vae_core.training import EpochEnd, Progress, Trainer
+
+MakeConfig = Callable[..., RunConfig]
+CPU = torch.device("cpu")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def trainer(config: RunConfig) -> Trainer:
+    images, held_out = (data.load(config.data.name, split) for split in ("train", "held-out"))
+    return Trainer(config, images, held_out, device=CPU)
+
+
+def epoch_ends(trainer: Trainer) -> list[EpochEnd]:
+    return [event for event in trainer.epochs() if isinstance(event, EpochEnd)]
+
+
+def content(path: Path) -> dict[str, Any]:
+    """What a finished run holds, but for the times it took."""
+    history = [
+        {k: v for k, v in line.items() if k != "seconds"} for line in runs.read_history(path)
+    ]
+    card = runs.read_card(path).model_dump()
+    return {
+        "weights": (path / runs.WEIGHTS).read_bytes(),
+        "latents": {f.name: f.read_bytes() for f in sorted((path / runs.LATENTS).glob("[0-9]*"))},
+        "history": history,
+        "card": {
+            k: v for k, v in card.items() if k not in ("seconds", "created", "command", "name")
+        },
+    }
+
+
+@pytest.mark.parametrize("network", ["dense", "dense-dropout", "conv"])
+@pytest.mark.parametrize("family", ["ae", "vae"])
+def test_learning_lowers_the_loss_on_images_it_never_sees(
+    small_config: MakeConfig, family: str, network: str
+) -> None:
+    ends = epoch_ends(trainer(small_config(family=family, network=network, epochs=4)))
+    assert [end.epoch for end in ends] == [1, 2, 3, 4]
+    assert ends[-1].held_out.total < 0.9 * ends[0].held_out.total
+    assert ends[-1].train.total < ends[0].train.total
+    for end in ends:
+        for terms in (end.train, end.held_out):
+            assert terms.total == pytest.approx(terms.recon + terms.kl, rel=1e-4)
+            assert terms.kl >= 0 if family == "vae" else terms.kl == 0
+
+
+@pytest.mark.parametrize("network", ["dense", "dense-dropout", "conv"])
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
+    small_run: Callable[..., Path], network: str
+) -> None:
+    settings = {"network": network, "limit": 300, "epochs": 2}
+    first, second, other = (
+        content(small_run(name, **settings, seed=seed))
+        for name, seed in (("first", 1), ("second", 1), ("other", 2))
+    )
+    assert first == second
+    assert first["weights"] != other["weights"]
+
+
+def test_global_randomness_neither_decides_nor_is_disturbed(small_config: MakeConfig) -> None:
+    config = small_config(network="dense-dropout", limit=300, epochs=1)
+    totals = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        totals.append(epoch_ends(trainer(config))[0].held_out)
+        assert torch.equal(torch.get_rng_state(), before)
+    assert totals[0] == totals[1]
+
+
+def test_a_state_taken_between_epochs_goes_on_to_the_same_weights(small_config: MakeConfig) -> None:
+    config = small_config(network="dense-dropout", limit=300, epochs=3)
+    whole, states = trainer(config), []
+    for event in whole.epochs():
+        if isinstance(event, EpochEnd):
+            states.append({name: t.clone() for name, t in event.trainer.state().items()})
+    for state in states[:-1]:
+        resumed = trainer(config)
+        resumed.restore(state)
+        epoch_ends(resumed)
+        final = resumed.state()
+        assert final.keys() == states[-1].keys()
+        assert all(torch.equal(final[name], states[-1][name]) for name in final)
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing may catch it."""
+
+
+@pytest.mark.parametrize("writes", range(14))
+def test_killed_before_any_write_it_resumes_to_what_it_would_have_been(
+    writes: int,
+    small_config: MakeConfig,
+    small_run: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = {"limit": 200, "epochs": 2, "network": "dense"}
+    path = tmp_path / "interrupted"
+    worker.create_run(path, small_config(**settings), recipe="small", device="cpu", threads=1)
+    replace, left = Path.replace, writes
+
+    def counted(self: Path, target: Path) -> Path:
+        nonlocal left
+        if left == 0:
+            raise Killed
+        left -= 1
+        return replace(self, target)
+
+    interrupted = False
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", counted)
+        try:
+            for _ in worker.train_run(path):
+                pass
+        except Killed:
+            interrupted = True
+    if runs.read_card(path).epochs_done:
+        runs.open_run(path)  # what is there can be looked at, whenever it stopped
+    if runs.read_card(path).epochs_done < 2:
+        assert interrupted
+        for _ in worker.train_run(path):
+            pass
+    assert content(path) == content(small_run("whole", **settings))
+    assert not (path / runs.RESUME).exists()
+
+
+def test_what_a_killed_process_left_half_written_is_swept_up(
+    small_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "interrupted"
+    config = small_config(limit=200, epochs=1)
+    worker.create_run(path, config, recipe="small", device="cpu", threads=1)
+
+    def killed(self: Path, target: Path) -> Path:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(Killed):
+            next(worker.train_run(path))
+    assert list(path.rglob(".*.*")), "nothing was left: this test no longer tests anything"
+    for _ in worker.train_run(path):
+        pass
+    assert [file.name for file in path.rglob(".*") if file.name != worker.LOCK] == []
+
+
+@pytest.mark.slow
+def test_kill_9_and_resume_give_the_uninterrupted_file(tmp_path: Path) -> None:
+    def command(*words: object) -> list[str]:
+        return [sys.executable, "-m", "vae_core", *map(str, words)]
+
+    options = ("--data", "mnist-5k", "--limit", 2000, "--epochs", 4, "--threads", 1, "--seed", 3)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train = ("train", "vae-keras-dense", *options, "--out")
+    subprocess.run(command(*train, whole), cwd=ROOT, check=True, capture_output=True)
+    process = subprocess.Popen(
+        command(*train, killed), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (killed / runs.RESUME).exists():
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = runs.read_card(killed).epochs_done
+    assert 1 <= done < 4
+    resumed = subprocess.run(
+        command("resume", killed, "--json"), cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert json.loads(resumed.stdout)["epochs"] == 4
+    assert content(killed) == content(whole)
+
+
+def test_progress_counts_steps_within_the_epoch(
+    small_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vae_core.training.PROGRESS_INTERVAL_S", 0.0)
+    events = list(trainer(small_config(limit=300, epochs=2)).epochs())
+    seen = [(e.epoch, e.step, e.steps) for e in events if isinstance(e, Progress)]
+    assert seen == [(epoch, step, 3) for epoch in (1, 2) for step in (1, 2, 3)]
+
+
+def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(
+    small_config: MakeConfig,
+) -> None:
+    part = trainer(small_config(limit=300, epochs=2))
+    batches: list[torch.Tensor] = []
+    step = part._step
+
+    def watched(x: torch.Tensor, *rest: Any) -> torch.Tensor:
+        batches.append(x.clone())
+        return step(x, *rest)
+
+    part._step = watched  # type: ignore[method-assign]
+    epoch_ends(part)
+    first, second = torch.cat(batches[:3]), torch.cat(batches[3:])
+    images = data.load("mnist-5k", "train").x[:300].astype(np.float32) / np.float32(255)
+
+    def rows(x: Any) -> list[bytes]:
+        return [np.ascontiguousarray(row).tobytes() for row in np.asarray(x)]
+
+    assert sorted(rows(first)) == sorted(rows(second)) == sorted(rows(images))
+    assert rows(first) != rows(second)
+
+
+def test_the_loss_of_a_batch_does_not_depend_on_its_size(small_config: MakeConfig) -> None:
+    # sums over pixels, means over images: halves of a batch weigh as much as the whole
+    part = trainer(small_config(family="ae", limit=300))
+    x = part._x[:200]
+    whole, halves = part.evaluate(x, seed=0), [part.evaluate(h, seed=0) for h in x.split(100)]
+    assert whole.total == pytest.approx(sum(half.total for half in halves) / 2, rel=1e-5)
+
+
+def test_a_loss_that_explodes_is_one_sentence_and_the_last_good_epoch_stays(
+    tmp_path: Path, small_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "exploding"
+    worker.create_run(path, small_config(limit=300), recipe="small", device="cpu", threads=1)
+    step = Trainer._step
+
+    def poisoned(self: Trainer, x: torch.Tensor, *rest: Any) -> torch.Tensor:
+        terms = step(self, x, *rest)
+        return terms * float("nan") if self.epochs_done == 1 else terms
+
+    monkeypatch.setattr(Trainer, "_step", poisoned)
+    with pytest.raises(RunError, match="learning rate"):
+        for _ in worker.train_run(path):
+            pass
+    assert runs.open_run(path).card.epochs_done == 1
+    state = json.loads((path / runs.STATE).read_text())
+    assert state["status"] == "failed"
+    assert "learning rate" in state["reason"]
+
+
+def test_images_of_another_shape_are_refused(small_config: MakeConfig) -> None:
+    config = small_config().replace(model__image_size=32)
+    with pytest.raises(DataError, match="28"):
+        trainer(config)
+
+
+def test_a_run_is_made_once_and_finished_once(
+    small_run: Callable[..., Path], small_config: MakeConfig, tmp_path: Path
+) -> None:
+    path = small_run(limit=200, epochs=1)
+    with pytest.raises(RunError, match="in use"):
+        worker.create_run(path, small_config(), recipe="small")
+    with pytest.raises(RunError):
+        next(worker.train_run(path))
+    with pytest.raises(RunError, match="no run"):
+        next(worker.train_run(tmp_path / "nowhere"))
+
+
+def test_two_processes_never_train_one_run(small_config: MakeConfig, tmp_path: Path) -> None:
+    path = tmp_path / "busy"
+    worker.create_run(path, small_config(limit=200), recipe="small", device="cpu", threads=1)
+    code = "import sys; from pathlib import Path; from vae_core import worker\n"
+    code += "with worker.locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(RunError, match="another process"):
+            next(worker.train_run(path))
+        holder.communicate("")
+    next(worker.train_run(path))  # and it is free once the holder has gone
+
+
+def test_a_state_of_another_model_is_one_sentence(
+    small_run: Callable[..., Path], small_config: MakeConfig, tmp_path: Path
+) -> None:
+    path = tmp_path / "other"
+    worker.create_run(path, small_config(limit=200), recipe="small", device="cpu", threads=1)
+    for content in (
+        b"",
+        b"garbage" * 100,
+        (small_run(limit=200, epochs=1) / runs.WEIGHTS).read_bytes(),
+    ):
+        (path / runs.RESUME).write_bytes(content)
+        with pytest.raises(RunError, match="resume") as caught:
+            next(worker.train_run(path))
+        assert "\n" not in str(caught.value)

@@ -1,0 +1,125 @@
+"""Laws of the catalogues: complete in every language, filled alike, nothing missing or idle."""
+
+import ast
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ui.i18n import LANGUAGES, catalogue, explain, plain
+from vae_core import errors
+from vae_core.errors import MESSAGES, PlaygroundError, RunError
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = [path for folder in ("ui", "pages") for path in sorted((ROOT / folder).rglob("*.py"))]
+TRANSLATIONS = [language for language in LANGUAGES if language != "en"]
+HANGUL = re.compile("[가-힣]")
+
+
+def fields(sentence: str) -> set[str]:
+    """The names that fill a sentence, without what is taken from them."""
+    found = (field for _, field, _, _ in string.Formatter().parse(sentence) if field is not None)
+    return {re.split(r"[.\[]", field)[0] for field in found}
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_every_language_says_the_same_things(language: str) -> None:
+    assert catalogue(language).keys() == catalogue("en").keys()
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_every_language_fills_the_same_fields(language: str) -> None:
+    for key, sentence in catalogue("en").items():
+        assert fields(catalogue(language)[key]) == fields(sentence), key
+
+
+def test_korean_is_korean() -> None:
+    alike = {"map.at"}  # notation, the same everywhere
+    assert {key for key, text in catalogue("ko").items() if not HANGUL.search(text)} <= alike
+    assert not [key for key, text in catalogue("en").items() if HANGUL.search(text)]
+
+
+def keys_in_code() -> Iterator[re.Pattern[str]]:
+    """What each `t(...)` of the screens asks for; a part that is worked out matches any name."""
+    for script in SCRIPTS:
+        for node in ast.walk(ast.parse(script.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "t":
+                key = node.args[0]
+                parts = key.values if isinstance(key, ast.JoinedStr) else [key]
+                yield re.compile(
+                    "".join(
+                        re.escape(part.value) if isinstance(part, ast.Constant) else r"[\w-]+"
+                        for part in parts
+                    )
+                )
+
+
+def test_every_key_in_code_stands_in_the_catalogue() -> None:
+    patterns = list(keys_in_code())
+    assert len(patterns) > 20
+    for pattern in patterns:
+        assert any(map(pattern.fullmatch, catalogue("en"))), pattern.pattern
+
+
+def test_every_key_of_the_catalogue_is_used() -> None:
+    patterns = list(keys_in_code())
+    idle = {
+        key
+        for key in catalogue("en")
+        if not key.startswith(("map.", "error."))
+        and not any(pattern.fullmatch(key) for pattern in patterns)
+    }
+    assert not idle
+
+
+def test_the_maps_sentences_are_those_that_its_scripts_use() -> None:
+    scripts = "".join(
+        path.read_text("utf-8") for path in sorted((ROOT / "ui" / "latent_map").glob("*.js"))
+    )
+    used = {f"map.{name}" for name in re.findall(r"\btexts\??\.(\w+)", scripts)}
+    assert used == {key for key in catalogue("en") if key.startswith("map.")}
+
+
+def raised_keys() -> set[str]:
+    """The message names with which the core and the screens raise their errors."""
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
+    found = set()
+    for path in [*(ROOT / "vae_core").rglob("*.py"), *SCRIPTS]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in kinds and node.args:
+                key = node.args[0]
+                if isinstance(key, ast.Constant):
+                    found.add(key.value)
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_error_has_its_sentence(language: str) -> None:
+    raised = raised_keys()
+    assert len(raised) > 15
+    assert {f"error.{key}" for key in raised | MESSAGES.keys()} <= catalogue(language).keys()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_error_is_explained_in_the_language_of_the_session(
+    language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.i18n.language", lambda: language)
+    sentence = explain(RunError("weights-missing", path="vae-tiny"))
+    assert "vae-tiny" in sentence
+    assert bool(HANGUL.search(sentence)) == (language == "ko")
+
+
+def test_an_error_unknown_to_the_catalogue_is_said_in_english(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ui.i18n.language", lambda: "ko")
+    error = PlaygroundError("weights-missing", path="vae-tiny")
+    error.key = "brand-new"
+    assert explain(error) == plain(str(error))
+
+
+def test_text_from_outside_cannot_become_markup() -> None:
+    assert plain("[a](b) *c* $d$ `e` <f> :g:") == r"\[a\](b) \*c\* \$d\$ \`e\` \<f\> \:g\:"

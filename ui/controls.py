@@ -1,0 +1,242 @@
+"""What several screens share: the run picker, the digit picker, the language switch, error boxes.
+
+A control shows what the URL says and writes there what is picked (`ui.state`), so that every screen
+can be linked to. Nothing is worked out here; that is the core's.
+"""
+
+import base64
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from ui import resources, state
+from ui.i18n import LANGUAGES, explain, language, plain, t
+from ui.latent_map import Pin
+from vae_core import exports
+from vae_core.data import Images
+from vae_core.errors import PlaygroundError
+from vae_core.runs import BrokenRun, Run
+
+EXAMPLES = 7  # pictures of one class that are offered at a time
+LONGEST_QUOTE = 64  # of what a link says, when it is repeated in a sentence
+
+# Pictures are ink on black; blended by difference they become ink on whatever lies beneath them,
+# dark on paper and light on a dark page.
+PICTURE_STYLE = """<style>
+[class*="st-key-choose-"][class*="-example"] button {
+  height: 2.75rem; min-width: 2.75rem; padding: 0 0.25rem;
+}
+[class*="st-key-choose-"][class*="-example"] img {
+  height: 2.25rem; width: 2.25rem; max-height: none;
+  image-rendering: pixelated; mix-blend-mode: difference;
+}
+</style>"""
+
+
+def language_switch() -> None:
+    """English or Korean, each by its own name."""
+    st.segmented_control(
+        t("language.label"),
+        list(LANGUAGES),
+        format_func=LANGUAGES.__getitem__,
+        required=True,
+        **state.tied("lang", language()),
+    )
+
+
+def choose_one(name: str, label: str, options: Mapping[str, str], **looks: Any) -> str:
+    """A row of options, code to text, of which one is on, at first the first; returns its code."""
+    picked = state.choice(name, options, next(iter(options)))
+    st.segmented_control(
+        label,
+        list(options),
+        format_func=options.__getitem__,
+        required=True,
+        **looks,
+        **state.tied(name, picked),
+    )
+    _tell_unusable(name, label, picked, options[picked])
+    return picked
+
+
+# --- runs -------------------------------------------------------------------------------------
+
+
+def planar_runs() -> tuple[Run, ...]:
+    """The runs whose codes lie in a plane, which is what a map can show."""
+    return tuple(run for run in resources.runs() if isinstance(run, Run) and _is_planar(run))
+
+
+def current_run() -> Run:
+    """The run that the sidebar's picker shows."""
+    runs = {run.id: run for run in planar_runs()}
+    best = min(_vaes(runs.values()) or runs.values(), key=_test_total)
+    return runs[state.choice("run", runs, best.id)]
+
+
+def twins() -> tuple[Run, Run]:
+    """An autoencoder and its VAE twin, of the current run where it has one."""
+    runs = {run.id: run for run in planar_runs()}
+    recipe = current_run().id.partition("-")[2]
+    for name in (recipe, *(run_id.partition("-")[2] for run_id in runs)):
+        if f"ae-{name}" in runs and f"vae-{name}" in runs:
+            return runs[f"ae-{name}"], runs[f"vae-{name}"]
+    vaes = _vaes(runs.values())
+    others = [run for run in runs.values() if run not in vaes]
+    return (others or vaes)[0], (vaes or others)[0]
+
+
+def pick_run(name: str, label: str, run: Run) -> Run:
+    """A list of the planar runs, with the caption of the one that is picked, at first `run`."""
+    runs = {run.id: run for run in planar_runs()}
+    picked = runs[state.choice(name, runs, run.id)]
+    st.selectbox(label, list(runs), **state.tied(name, picked.id))
+    st.caption(run_caption(picked))
+    return picked
+
+
+def tell_unknown_run(name: str, shown: Run) -> None:
+    """Says so when a link asks for a run that the maps cannot show."""
+    asked = state.chosen(name)
+    if asked not in (None, shown.id):
+        st.warning(t("run.unknown", asked=plain(asked[:LONGEST_QUOTE]), shown=plain(shown.id)))
+
+
+def run_caption(run: Run) -> str:
+    """Family, network and the best figure that was measured, with its unit and n."""
+    card, model = run.card, run.card.config.model
+    parts = [t(f"family.{model.family}"), t(f"network.{model.network.kind}")]
+    test, held_out = (card.metrics.get(split, {}) for split in ("test", "held-out"))
+    if "total" in test and "n" in test:
+        parts.append(t("run.test", total=test["total"], n=int(test["n"])))
+    elif "total" in held_out and "n_held_out" in card.data:
+        parts.append(t("run.held-out", total=held_out["total"], n=card.data["n_held_out"]))
+    return " · ".join(parts)
+
+
+def tell_left_out() -> None:
+    """Says which runs the maps cannot show, and why."""
+    runs = resources.runs()
+    others = [run for run in runs if isinstance(run, Run) and not _is_planar(run)]
+    broken = [run for run in runs if isinstance(run, BrokenRun)]
+    if others:
+        names = ", ".join(f"{plain(run.id)} ({run.card.config.model.latent_dim})" for run in others)
+        st.caption(t("run.not-planar", count=len(others), names=names))
+    if broken:
+        with st.expander(t("run.broken", count=len(broken)), icon=":material/warning:"):
+            for run in broken:
+                st.markdown(f"**{plain(run.id)}** · {explain(run.error)}")
+
+
+def _is_planar(run: Run) -> bool:
+    return run.card.config.model.latent_dim == 2
+
+
+def _vaes(runs: Iterable[Run]) -> list[Run]:
+    return [run for run in runs if run.card.config.model.family == "vae"]
+
+
+def _test_total(run: Run) -> float:
+    return run.card.metrics.get("test", {}).get("total", math.inf)
+
+
+# --- places and digits ------------------------------------------------------------------------
+
+
+def linked_pin(run: Run) -> Pin | None:
+    """The place or the digit that the link pins; one that is none is told and passed over."""
+    codes, z = resources.gallery_codes(run).mu, state.chosen("z")
+    index = state.whole("digit", len(codes), default=-1)
+    if index >= 0:
+        x, y = codes[index].tolist()
+        return Pin((x, y), index)
+    place = _place(z or "")
+    asked = state.chosen("digit") or z
+    if place is None and asked is not None:
+        st.warning(t("pin.unknown", asked=plain(asked[:LONGEST_QUOTE]), last=len(codes) - 1))
+    return place
+
+
+def keep_pin(pin: Pin | None) -> None:
+    """Writes what is pinned into the URL, a digit by its index and an empty place by its z."""
+    digit = pin and pin.index
+    state.choose(
+        digit=digit,
+        z=None if pin is None or digit is not None else ",".join(map(repr, pin.z)),
+    )
+
+
+def pick_digit(name: str, label: str, run: Run, default_class: int) -> int:
+    """A class, then one of its examples by its picture; returns its index in the gallery."""
+    gallery = resources.gallery(run)
+    of_class = [np.flatnonzero(gallery.y == k).tolist() for k in range(len(gallery.class_names))]
+    index = state.whole(name, len(gallery), of_class[default_class][0])
+    examples = of_class[gallery.y[index]]
+    first = examples.index(index) // EXAMPLES * EXAMPLES
+
+    st.segmented_control(
+        label,
+        [index if index in members else members[0] for members in of_class if members],
+        format_func=lambda i: plain(_class_name(gallery, i)),
+        required=True,
+        wrap=True,
+        **state.tied(name, index, "class"),
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.pills(
+            t("digit.example", digit=label),
+            examples[first : first + EXAMPLES],
+            format_func=lambda i: f"![{plain(_class_name(gallery, i))}]({_data_url(gallery, i)})",
+            label_visibility="collapsed",
+            required=True,
+            width="content",
+            wrap=True,
+            **state.tied(name, index, "example"),
+        )
+        st.button(
+            t("digit.more"),
+            key=f"more-{name}",
+            on_click=state.choose,
+            kwargs={name: examples[(first + EXAMPLES) % len(examples)]},
+        )
+    st.html(PICTURE_STYLE)
+    _tell_unusable(name, label, str(index), str(index))
+    return index
+
+
+def _place(text: str) -> Pin | None:
+    try:
+        x, y = (float(number) for number in text.split(","))
+    except ValueError:
+        return None
+    return Pin((x, y)) if math.isfinite(x) and math.isfinite(y) else None
+
+
+def _class_name(gallery: Images, index: int) -> str:
+    return gallery.class_names[gallery.y[index]]
+
+
+def _data_url(gallery: Images, index: int) -> str:
+    png = exports.png_bytes(gallery.x[index : index + 1], columns=1)
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+# --- sentences --------------------------------------------------------------------------------
+
+
+def show_script_error(error: Exception) -> bool:
+    """Shows one sentence in place of a traceback, which Streamlit has written to the log."""
+    sentence = explain(error) if isinstance(error, PlaygroundError) else t("app.failed")
+    st.error(sentence)
+    return True
+
+
+def _tell_unusable(name: str, label: str, used: str, shown: str) -> None:
+    """Says so when a link asks for what is no choice."""
+    asked = state.chosen(name)
+    if asked not in (None, used):
+        quoted = plain(asked[:LONGEST_QUOTE])
+        st.warning(t("link.unusable", what=label, asked=quoted, shown=plain(shown)))

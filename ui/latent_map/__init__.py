@@ -1,0 +1,177 @@
+"""The latent map: a Components v2 component that owns its Plotly graph and decodes by itself.
+
+Python says which run, what is pinned and in which words; the browser fetches all else by address
+and tells Python one thing only, what was pinned. The JavaScript beside this file needs no build.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import plotly
+import streamlit as st
+
+from ui.i18n import catalogue, language
+from vae_core.latent import Plane
+from vae_core.runs import Run
+
+_FOLDER = Path(__file__).parent
+_PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+
+# name in an address -> file
+ASSETS: Mapping[str, Path] = {
+    "plotly.min.js": _PLOTLY,
+    **{
+        f"latent_map/{file.name}": file
+        for file in sorted(_FOLDER.iterdir())
+        if file.suffix in (".js", ".css")
+    },
+}
+
+
+def _version() -> str:
+    digest = hashlib.sha256()
+    for name, file in ASSETS.items():
+        digest.update(name.encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+# in every address of these files, which makes their answers good for ever
+VERSION = _version()
+MODULE = f"/assets/{VERSION}/latent_map/main.js"
+
+
+@cache
+def packed(file: Path) -> bytes:
+    """Returns a file of `ASSETS`, gzipped."""
+    return gzip.compress(file.read_bytes(), 9, mtime=0)
+
+
+# Streamlit sends these lines again with every message, so all that matters is fetched by address.
+_LOADER = """
+export default async function (component) {
+  const address = new URL(component.data.module, window.location.origin).href;
+  const { default: mount } = await import(address);
+  return mount(component);
+}
+"""
+_component = st.components.v2.component("latent_map", js=_LOADER, isolate_styles=False)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A chosen place: z, and the image of the gallery that was clicked, if one was."""
+
+    z: tuple[float, float]
+    index: int | None = None
+
+
+def latent_map(
+    run: Run,
+    *,
+    key: str,
+    pin: Pin | None = None,
+    group: str | None = None,
+    link: Literal["place", "picture"] = "place",
+    plane: Plane | None = None,
+    compact: bool = False,
+) -> Pin | None:
+    """Shows a run's latent plane and returns what is pinned on it now.
+
+    In a group, ask one map only to pin: the others follow it in the browser.
+
+    Args:
+        run: A run with two latent units.
+        key: The component's name on the page.
+        pin: What to pin. It is obeyed when it changes; a click afterwards wins over it.
+        group: Maps of one group are linked in the browser: an image pinned in one is pinned in all.
+        link: What linked maps do with an empty place: pin the same z ("place"), or pin where their
+            own encoder puts the decoded picture ("picture").
+        plane: The square to show at first; the run's own by default.
+        compact: Picture beneath the plane, for maps that stand side by side.
+    """
+    memory = st.session_state.setdefault(f"{key}.memory", _Memory())
+    current = memory.settle(pin, _committed(key))
+    _component(
+        key=key,
+        data={
+            **_data(run),
+            "pin": current and {"z": current.z, "index": current.index},
+            "order": memory.order,
+            "group": group,
+            "link": link,
+            "plane": plane and plane.to_dict(),
+            "compact": compact,
+        },
+        on_pin_change=_nothing,
+    )
+    return current
+
+
+def latent_path(run: Run, *, key: str, start: int, end: int, method: str) -> None:
+    """Shows the path between two images of the gallery on the map, and the pictures along it.
+
+    Args:
+        run: A run with two latent units.
+        key: The component's name on the page.
+        start: Where t = 0, an index into the gallery.
+        end: Where t = 1.
+        method: A key of `vae_core.latent.INTERPOLATIONS`.
+    """
+    path = {"start": start, "end": end, "method": method}
+    _component(key=key, data={**_data(run), "path": path}, on_pin_change=_nothing)
+
+
+@dataclass
+class _Memory:
+    """What one map was last asked to pin and last said it had pinned.
+
+    A page that keeps the pin in its address asks for it again one run later, when another may have
+    been pinned already. So a wish counts only when it is new and not an echo of our own answer.
+    """
+
+    asked: Pin | None = None
+    committed: Mapping[str, Any] | None = None
+    current: Pin | None = None
+    order: int = 0  # rises with each wish that the browser has to obey
+
+    def settle(self, asked: Pin | None, committed: Mapping[str, Any] | None) -> Pin | None:
+        if committed and committed != self.committed:
+            x, y = committed["z"]
+            self.current = Pin((float(x), float(y)), committed["index"])
+            self.committed = committed
+        elif asked not in (self.asked, self.current):
+            self.current = asked
+            self.order += 1
+        self.asked = asked
+        return self.current
+
+
+def _committed(key: str) -> Mapping[str, Any] | None:
+    """Returns the pin that the browser sent last, as it came."""
+    state: Mapping[str, Any] = st.session_state.get(key) or {}
+    pin: Mapping[str, Any] | None = state.get("pin")
+    return pin
+
+
+def _data(run: Run) -> dict[str, Any]:
+    return {
+        "module": MODULE,
+        "run": {"id": run.id, "digest": run.digest, "name": run.card.name},
+        "texts": _texts(language()),
+    }
+
+
+@cache
+def _texts(language: str) -> Mapping[str, str]:
+    """Returns every sentence of the map; what stands in braces is filled in the browser."""
+    sentences = catalogue(language).items()
+    return {key.removeprefix("map."): text for key, text in sentences if key.startswith("map.")}
+
+
+def _nothing() -> None:
+    """Streamlit keeps a component's state only where something listens to it."""

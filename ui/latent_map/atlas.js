@@ -1,0 +1,122 @@
+// The atlas: the decoded plane as a field of digits in faint ink beneath the points, finer as one
+// zooms in. Drawn white; the style sheet turns it into ink where the paper is light.
+
+import { html } from "./dom.js";
+import { toPixel, unit } from "./geometry.js";
+import { nameOf, tileAt } from "./tiles.js";
+
+const CELL = 24; // pixels that a digit should have at least
+const INK = 0.3;
+const LINE = 0.45;
+const KEPT = 48; // drawn tiles
+
+export class Atlas {
+  constructor() {
+    this.element = html("canvas", { class: "lm-atlas", "aria-hidden": "true" });
+    this.sprites = new Map();
+  }
+
+  reset({ tiles, shape, prior }) {
+    Object.assign(this, { tiles, shape, prior });
+    this.sprites.clear();
+  }
+
+  /** Draws what a frame shows; tiles that are missing are wanted, coarser ones stand in. */
+  draw(frame) {
+    if (!this.tiles) return;
+    const context = this.prepare(frame);
+    const { square, cells } = this.tiles;
+    const cell = square.side / cells / unit(frame); // pixels of a digit at level 0
+    const level = Math.min(Math.max(Math.floor(Math.log2(cell / CELL)), 0), this.tiles.maxLevel);
+    const first = tileAt(square, level, frame.x0, frame.y1);
+    const last = tileAt(square, level, frame.x1, frame.y0);
+    context.globalAlpha = INK;
+    for (let column = first.column; column <= last.column; column++) {
+      for (let row = first.row; row <= last.row; row++) {
+        this.drawTile(context, frame, { level, column, row });
+      }
+    }
+    if (this.prior) this.drawPrior(context, frame);
+  }
+
+  prepare(frame) {
+    const scale = window.devicePixelRatio || 1;
+    const [width, height] = [Math.round(frame.width * scale), Math.round(frame.height * scale)];
+    const { element } = this;
+    if (element.width !== width || element.height !== height) {
+      Object.assign(element, { width, height });
+      Object.assign(element.style, {
+        left: `${frame.left}px`, top: `${frame.top}px`,
+        width: `${frame.width}px`, height: `${frame.height}px`,
+      });
+    }
+    const context = element.getContext("2d");
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.setTransform(scale, 0, 0, scale, -frame.left * scale, -frame.top * scale);
+    context.imageSmoothingQuality = "high";
+    return context;
+  }
+
+  drawTile(context, frame, tile) {
+    const { square } = this.tiles;
+    const sprite = this.sprite(tile);
+    if (!sprite) return;
+    const side = square.side / 2 ** tile.level;
+    const x = square.left + tile.column * side;
+    const y = square.top - tile.row * side;
+    const [left, top] = toPixel(frame, [x, y]);
+    const [right, bottom] = toPixel(frame, [x + side, y - side]);
+    const [cellX, cellY] = [(right - left) / this.tiles.cells, (bottom - top) / this.tiles.cells];
+    // a digit stands in the middle of the place it was decoded at
+    context.drawImage(sprite, left - cellX / 2, top - cellY / 2, right - left, bottom - top);
+  }
+
+  /** A tile's digits, white on nothing, without the last row and column, which are its neighbours'. */
+  sprite(tile) {
+    const name = nameOf(tile);
+    const kept = this.sprites.get(name);
+    if (kept) return kept;
+    const lattice = this.tiles.get(tile);
+    if (!lattice) {
+      this.tiles.want(tile).catch(() => {}); // a field without digits is no loss worth a sentence
+      return null;
+    }
+    const [channels, height, width] = this.shape;
+    const { cells } = this.tiles;
+    const canvas = html("canvas", { width: cells * width, height: cells * height });
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(canvas.width, canvas.height);
+    image.data.fill(255);
+    for (let row = 0; row < cells; row++) {
+      for (let column = 0; column < cells; column++) {
+        const from = (row * (cells + 1) + column) * channels * height * width;
+        for (let y = 0; y < height; y++) {
+          const to = (row * height + y) * canvas.width + column * width;
+          for (let x = 0; x < width; x++) {
+            image.data[4 * (to + x) + 3] = lattice[from + y * width + x];
+          }
+        }
+      }
+    }
+    context.putImageData(image, 0, 0);
+    this.sprites.set(name, canvas);
+    if (this.sprites.size > KEPT) this.sprites.delete(this.sprites.keys().next().value);
+    return canvas;
+  }
+
+  /** Circles at 1, 2 and 3 sigma of the prior N(0, I). */
+  drawPrior(context, frame) {
+    const [x, y] = toPixel(frame, [0, 0]);
+    context.globalAlpha = LINE;
+    context.strokeStyle = "#fff";
+    context.lineWidth = 1;
+    context.setLineDash([2, 4]);
+    for (const sigma of [1, 2, 3]) {
+      context.beginPath();
+      context.arc(x, y, sigma / unit(frame), 0, 2 * Math.PI);
+      context.stroke();
+    }
+    context.setLineDash([]);
+  }
+}

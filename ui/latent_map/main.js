@@ -1,0 +1,426 @@
+// The latent map: wires plane, tiles, panel and path together. Streamlit calls `mount` again with
+// every message, so one map lives for each element it is mounted in.
+
+import { Api, Problem, loadOnce } from "./api.js";
+import { Atlas } from "./atlas.js";
+import { html, say } from "./dom.js";
+import { unit } from "./geometry.js";
+import { join } from "./link.js";
+import { Marks } from "./marks.js";
+import { Panel } from "./panel.js";
+import { Path } from "./path.js";
+import { bytesOf } from "./picture.js";
+import { Plane, hasWebGL } from "./plane.js";
+import { themeOf } from "./theme.js";
+import { Tiles, squareOf, tileAt } from "./tiles.js";
+
+const FINE = 3; // level of the tiles that previews are blended from at home: 128 cells a side
+const HELD = 4; // pixels that the pointer may tremble after a click before it looks elsewhere
+const NARROW = 640; // pixels
+const PAUSE = 3000; // ms before tiles are asked for again after a failure
+
+const assets = new URL("..", import.meta.url).href;
+const files = () => Promise.all([loadOnce(`${assets}plotly.min.js`), loadOnce(`${assets}latent_map/map.css`)]);
+files().catch(() => {}); // the page names this module, so they are on their way before Streamlit is up
+
+const maps = new WeakMap();
+
+export default function mount(component) {
+  const { parentElement } = component;
+  if (!maps.has(parentElement)) maps.set(parentElement, new LatentMap(parentElement));
+  maps.get(parentElement).update(component);
+  return () => {
+    maps.get(parentElement)?.destroy();
+    maps.delete(parentElement);
+  };
+}
+
+class LatentMap {
+  constructor(parent) {
+    this.panel = new Panel();
+    this.atlas = new Atlas();
+    this.marks = new Marks();
+    this.plane = new Plane({
+      look: (sight) => this.look(sight),
+      leave: () => this.leave(),
+      pick: (sight) => this.pick(sight),
+      move: () => this.redraw(),
+      start: () => this.pinned?.z ?? this.step?.z,
+    });
+    this.plane.element.prepend(this.atlas.element);
+    this.plane.element.append(this.marks.element);
+    this.classes = html("div", { class: "lm-classes", role: "group" });
+    this.zooming = html("div", { class: "lm-zooming" });
+    this.notice = html("p", { class: "lm-quiet", hidden: true });
+    this.root = html(
+      "section",
+      { class: "lm", "data-testid": "latent-map", "data-ready": "false" },
+      html("div", { class: "lm-stage" },
+        this.classes,
+        html("div", { class: "lm-frame" }, this.plane.element, this.zooming),
+        this.notice),
+      this.panel.element,
+    );
+    parent.append(this.root);
+    this.resizing = new ResizeObserver(() => this.lay());
+    this.resizing.observe(this.root);
+    this.pinned = null; // {z, index}
+    this.answer = null; // the server's, to what is pinned
+    this.sight = null; // what pointer or cursor is on: {z, point}
+    this.step = null; // where on the path: {z, pixels, t}
+    this.chosen = new Set();
+  }
+
+  update({ data, setStateValue }) {
+    const before = this.data;
+    this.data = data;
+    this.commit = (pin) => setStateValue("pin", { ...pin, at: Date.now() });
+    this.lay();
+    const changed = (...names) =>
+      names.some((name) => JSON.stringify(before?.[name]) !== JSON.stringify(data[name]));
+    if (changed("group", "link")) this.joinGroup();
+    if (changed("order") || !before) this.wish = data.pin ?? this.wish;
+    if (changed("run", "texts", "plane")) this.load();
+    else {
+      this.restyle();
+      if (this.ready && changed("order") && data.pin) this.pin(data.pin);
+      if (this.ready && changed("path")) this.follow();
+    }
+  }
+
+  /** The picture stands beneath the plane where maps stand side by side, or there is little room. */
+  lay() {
+    const narrow = this.root.clientWidth < NARROW;
+    this.root.classList.toggle("lm-compact", narrow || Boolean(this.data?.compact));
+  }
+
+  // --- a run ---
+
+  async load() {
+    const { run, texts } = this.data;
+    this.loading?.abort();
+    this.asking?.abort();
+    this.walking?.abort();
+    const { signal } = (this.loading = new AbortController());
+    this.ready = false;
+    Object.assign(this.root.dataset, { ready: "false", run: run.id });
+    this.api = new Api(run, texts);
+    this.panel.tellQuietly(texts.loading);
+    try {
+      const [map] = await Promise.all([
+        this.api.map(signal),
+        files().catch(() => {
+          throw new Problem(texts.offline);
+        }),
+      ]);
+      if (signal.aborted) return;
+      await this.setUp(map);
+      await this.tiles.want({ level: 0, column: 0, row: 0 });
+      if (signal.aborted) return;
+      this.panel.complain(null);
+      this.ready = true;
+      this.showSettled(); // something to see at once
+      await Promise.all([this.data.path && this.follow(), this.wishOrPin()]);
+      if (!signal.aborted) this.root.dataset.ready = "true";
+    } catch (error) {
+      if (!signal.aborted) this.fail(error, () => this.load());
+    }
+  }
+
+  async setUp(map) {
+    const { run, texts, plane } = this.data;
+    const { image_shape: shape, tiles } = map;
+    this.map = map;
+    this.home = plane ?? map.plane;
+    this.digits = map.plane.half >= 20 ? 1 : 2;
+    this.size = shape.reduce((product, side) => product * side, 1);
+    this.pixels = new Uint8Array(this.size);
+    this.tiles?.close();
+    this.tiles = new Tiles({
+      square: squareOf(map.plane),
+      cells: tiles.cells,
+      maxLevel: tiles.max_level,
+      reach: tiles.reach,
+      size: this.size,
+      load: (tile) => this.api.tile(tile, tiles.cells + 1, shape),
+      arrived: () => this.refresh(),
+    });
+    this.answer = this.step = this.sight = null;
+    this.panel.setUp(texts, run, map, this.digits);
+    this.panel.tellQuietly(texts.hint);
+    this.atlas.reset({ tiles: this.tiles, shape, prior: map.prior });
+    this.marks.name(
+      map.figure.data.map(({ name, marker }, label) => ({
+        name, colour: marker.color, centre: map.centres[label],
+      })),
+    );
+    this.plane.element.setAttribute("aria-label", say(texts.plane, { run: run.name }));
+    this.notice.hidden = hasWebGL();
+    this.notice.textContent = texts.no_webgl;
+    this.theme = themeOf(this.root);
+    this.root.dataset.theme = this.theme.dark ? "dark" : "light";
+    await this.plane.draw(map, this.home, this.theme);
+    this.layButtons();
+  }
+
+  layButtons() {
+    const { texts } = this.data;
+    this.chosen.clear();
+    this.classes.setAttribute("aria-label", texts.classes);
+    this.classes.replaceChildren(
+      ...this.map.figure.data.map(({ name, marker }, label) => {
+        const button = html("button", { type: "button", "aria-pressed": "false" },
+          html("i", { style: `background:${marker.color}` }), name);
+        button.onclick = () => {
+          if (!this.chosen.delete(label)) this.chosen.add(label);
+          button.setAttribute("aria-pressed", this.chosen.has(label));
+          this.plane.emphasise(this.chosen);
+        };
+        return button;
+      }),
+    );
+    const tool = (sign, label, act) =>
+      html("button", { type: "button", "aria-label": label, title: label, onclick: act }, sign);
+    this.zooming.replaceChildren(
+      tool("+", texts.zoom_in, () => this.plane.zoom(1.5)),
+      tool("\u2212", texts.zoom_out, () => this.plane.zoom(1 / 1.5)),
+      tool("\u2922", texts.show_all, () => this.plane.showAll()),
+    );
+  }
+
+  restyle() {
+    const theme = themeOf(this.root);
+    if (!this.theme || JSON.stringify(theme) === JSON.stringify(this.theme)) return;
+    this.theme = theme;
+    this.root.dataset.theme = theme.dark ? "dark" : "light";
+    this.plane.restyle(theme);
+  }
+
+  redraw() {
+    if (!this.plane.drawn || !this.tiles) return;
+    const frame = this.plane.frame();
+    this.atlas.draw(frame);
+    this.marks.draw(frame, {
+      pin: this.data.path ? this.step?.z : this.pinned?.z,
+      cursor: this.sight,
+      path: this.path?.z,
+    });
+  }
+
+  /** A tile has arrived: the atlas may be finer now, and so may the preview. */
+  refresh() {
+    if (this.refreshing) return;
+    this.refreshing = requestAnimationFrame(() => {
+      this.refreshing = null;
+      if (this.sight) this.preview(this.sight.z);
+      this.redraw();
+    });
+  }
+
+  fail(error, retry) {
+    if (error.name === "AbortError") return;
+    const known = error instanceof Problem;
+    if (!known) console.error(error);
+    this.panel.texts ??= this.data.texts;
+    const sentence = say(this.data.texts.failed, { reason: error.message });
+    this.panel.complain(known ? error : new Problem(sentence), () => {
+      this.panel.complain(null);
+      retry();
+    });
+  }
+
+  // --- looking: a preview from the tiles, without the server ---
+
+  look(sight) {
+    if (!this.ready || this.trembles(sight)) return;
+    this.held = null;
+    this.see(sight);
+    const { z, point } = sight;
+    this.link?.tell({ look: { z, index: point?.index ?? null } });
+    if (sight.keyboard) this.announce(this.data.texts.preview, z);
+  }
+
+  trembles({ z }) {
+    if (!this.held) return false;
+    const [dx, dy] = [z[0] - this.held[0], z[1] - this.held[1]];
+    return Math.hypot(dx, dy) < HELD * unit(this.plane.frame());
+  }
+
+  see(sight) {
+    this.sight = sight;
+    this.preview(sight.z);
+    this.marks.look(this.plane.frame(), sight);
+  }
+
+  preview(z, { refine = true } = {}) {
+    const { home, tiles } = this;
+    const frame = this.plane.frame();
+    const depth = Math.floor(Math.log2((2 * home.half) / (frame.x1 - frame.x0)));
+    const level = Math.min(FINE + Math.max(depth, 0), tiles.maxLevel);
+    if (refine && performance.now() - (this.failedAt ?? -PAUSE) >= PAUSE) {
+      tiles.want(tileAt(tiles.square, level, ...z)).catch((error) => {
+        this.failedAt = performance.now();
+        this.fail(error, () => this.refresh());
+      });
+    }
+    if (tiles.preview(...z, this.pixels) < 0) return;
+    this.panel.show({ pixels: this.pixels, z, source: "preview", caption: this.data.texts.preview });
+  }
+
+  leave() {
+    if (!this.sight || !this.ready) return;
+    this.unsee();
+    this.link?.tell({ leave: true });
+  }
+
+  unsee() {
+    this.sight = null;
+    this.marks.look(this.plane.frame(), null);
+    this.showSettled();
+  }
+
+  /** Shows what stays when nobody looks elsewhere: the pin, or the place on the path. */
+  showSettled() {
+    const { texts } = this.data;
+    if (this.data.path) {
+      if (!this.step) return;
+      const caption = say(texts.at, { t: this.step.t.toFixed(2) });
+      this.panel.show({ ...this.step, source: "exact", caption });
+    } else if (this.answer) {
+      const { label, image, z } = this.answer;
+      const caption =
+        label === undefined ? texts.exact : say(texts.gallery, { label: this.panel.className(label) });
+      this.panel.show({ pixels: bytesOf(image), z, source: "exact", caption });
+    } else this.preview(this.pinned?.z ?? this.home.center);
+  }
+
+  // --- pinning: the server's exact answer ---
+
+  pick({ z, point }) {
+    if (!this.ready) return;
+    this.sight = null;
+    this.held = z;
+    this.plane.cursor = null;
+    if (this.data.path) {
+      this.path?.goNear(z);
+      this.showSettled();
+      return;
+    }
+    const pin = point ? { z: point.z, index: point.index } : { z, index: null };
+    this.link?.tell({ pin, run: this.data.run });
+    this.pin(pin, { commit: true });
+  }
+
+  async pin({ z, index }, { commit = false } = {}) {
+    this.asking?.abort(); // an older answer never overwrites a newer one
+    const { signal } = (this.asking = new AbortController());
+    const place = (index != null && this.plane.points.of(index)?.z) || z;
+    this.pinned = { z: place, index: index ?? null };
+    this.wish = this.pinned;
+    this.answer = null;
+    this.redraw();
+    if (!this.sight) this.preview(place, { refine: false }); // what is exact is on its way
+    try {
+      const answer = await (index != null ? this.api.point(index, signal) : this.api.place(z, signal));
+      if (signal.aborted) return;
+      this.panel.complain(null);
+      this.answer = answer;
+      this.pinned.z = answer.z;
+      if (index != null) this.panel.tellPoint(answer);
+      else this.panel.tellPlace(answer);
+      if (!this.sight) this.showSettled();
+      this.announce(this.panel.story.textContent, answer.z);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.fail(error, () => this.pin(this.pinned));
+    }
+    if (commit && !signal.aborted) this.commit(this.pinned);
+  }
+
+  /** After a run is drawn: pins what was pinned before, or what the page or the group wishes. */
+  wishOrPin() {
+    const wish = this.wish;
+    if (!wish || this.data.path) return null;
+    return wish.from ? this.hear({ pin: wish, run: wish.from }) : this.pin(wish);
+  }
+
+  announce(sentence, z) {
+    this.panel.announce(`${sentence}, ${this.panel.coordinates(z)}`);
+  }
+
+  // --- the other maps of the group ---
+
+  joinGroup() {
+    this.link?.leave();
+    this.link = null;
+    if (!this.data.group) return;
+    this.link = join(this.data.group, (message) => this.hear(message));
+    const { last } = this.link;
+    if (last && !this.data.pin) this.wish = { ...last.pin, from: last.run };
+  }
+
+  async hear({ pin, run, look, leave }) {
+    if (!this.ready) {
+      if (pin) this.wish = { ...pin, from: run };
+      return;
+    }
+    if (leave) this.unsee();
+    else if (look) {
+      const point = look.index === null ? null : this.plane.points.of(look.index);
+      if (point) this.see({ z: point.z, point });
+      else if (this.data.link === "place") this.see({ z: look.z, point: null });
+      else if (this.sight) this.unsee();
+    } else if (pin) {
+      this.sight = null;
+      try {
+        await this.pin(pin.index === null ? { z: await this.arrival(pin.z, run), index: null } : pin, {
+          commit: true,
+        });
+      } catch (error) {
+        this.fail(error, () => this.hear({ pin, run }));
+      }
+    }
+  }
+
+  async arrival(z, from) {
+    const same = from.id === this.data.run.id && from.digest === this.data.run.digest;
+    if (this.data.link === "place" || same) return z;
+    this.asking?.abort();
+    this.asking = new AbortController();
+    return (await this.api.arrival(from, z, this.asking.signal)).z;
+  }
+
+  // --- the path between two images ---
+
+  async follow() {
+    this.walking?.abort();
+    const { signal } = (this.walking = new AbortController());
+    if (!this.path) {
+      this.path = new Path((step) => {
+        this.step = step;
+        this.showSettled();
+        this.redraw();
+      });
+      this.panel.story.replaceWith(this.path.controls);
+      this.root.append(this.path.strip);
+    }
+    try {
+      const answer = await this.api.path(this.data.path, signal);
+      if (signal.aborted) return;
+      this.panel.complain(null);
+      this.path.setUp(answer, this.map.image_shape, this.map.class_names, this.data.texts);
+    } catch (error) {
+      if (!signal.aborted) this.fail(error, () => this.follow());
+    }
+  }
+
+  destroy() {
+    for (const request of [this.loading, this.asking, this.walking]) request?.abort();
+    this.resizing.disconnect();
+    this.link?.leave();
+    this.path?.destroy();
+    this.plane.destroy();
+    this.tiles?.close();
+    this.root.remove();
+  }
+}

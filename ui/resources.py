@@ -1,0 +1,132 @@
+"""Every cache of the web process: runs, sessions, the gallery and its codes.
+
+Plain memories, not Streamlit's: any client may clear those, and routes need the same objects as
+scripts. Keys are a run's id and weights digest, so a retrained run is a new key and nothing stale
+is ever served. Disk stays the only truth: whatever is forgotten here is worked out again.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import Generic, TypeVar
+
+from vae_core import data, inference, latent
+from vae_core import runs as run_folders
+from vae_core.errors import RunError
+from vae_core.inference import Codes, Ledger, Session
+from vae_core.runs import BrokenRun, Run
+
+V = TypeVar("V")
+
+
+class Memory(Generic[V]):
+    """The last few results of slow work. Each is made once, even when many ask at the same time.
+
+    Whoever asks first does the work, the others wait for it. A failure is told to all who waited
+    and then forgotten, so that the next to ask tries again.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._kept: OrderedDict[Hashable, Future[V]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Hashable, make: Callable[[], V]) -> V:
+        with self._lock:
+            future = self._kept.get(key)
+            mine = future is None
+            if future is None:
+                future = self._kept[key] = Future()
+                if len(self._kept) > self.limit:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(key)
+        if mine:
+            try:
+                future.set_result(make())
+            except BaseException as error:
+                with self._lock:
+                    if self._kept.get(key) is future:
+                        del self._kept[key]
+                future.set_exception(error)
+        return future.result()
+
+
+_runs: Memory[tuple[Run | BrokenRun, ...]] = Memory(1)
+_sessions: Memory[Session] = Memory(16)
+_galleries: Memory[data.Images] = Memory(4)
+_codes: Memory[Codes] = Memory(32)
+_ledgers: Memory[Ledger] = Memory(32)
+_planes: Memory[latent.Plane] = Memory(64)
+
+
+def runs() -> tuple[Run | BrokenRun, ...]:
+    """Returns all runs, shipped ones first; folders are read again only when one has changed."""
+    roots = run_folders.runs_roots()
+    return _runs.get(_fingerprint(roots), lambda: run_folders.list_runs(*roots))
+
+
+def run(run_id: str) -> Run:
+    """Returns the run of that id; the first of its name, as in the list.
+
+    Raises:
+        PlaygroundError: There is none, or its folder cannot be read.
+    """
+    for found in runs():
+        if found.id == run_id:
+            if isinstance(found, BrokenRun):
+                raise found.error
+            return found
+    raise RunError("run-missing", path=run_id)
+
+
+def session(run: Run) -> Session:
+    """Returns the run's network, loaded and ready; shared by all threads."""
+    return _sessions.get(_key(run), lambda: inference.open_session(run))
+
+
+def gallery(run: Run | None = None) -> data.Images:
+    """Returns the held-out images that a run's screens show; without a run the built-in digits.
+
+    Raises:
+        DataError: The run was trained on data that this machine does not have.
+    """
+    name = run.card.config.data.name if run else data.GALLERY
+    return _galleries.get(name, lambda: data.load_gallery(name))
+
+
+def gallery_codes(run: Run) -> Codes:
+    """Returns where the run's encoder puts each image of its gallery."""
+    return _codes.get(_key(run), lambda: session(run).encode(gallery(run).x))
+
+
+def gallery_ledger(run: Run) -> Ledger:
+    """Returns what each image of the gallery costs at its mean code, in nats."""
+    return _ledgers.get(_key(run), lambda: session(run).ledger(gallery(run).x))
+
+
+def plane(run: Run) -> latent.Plane:
+    """Returns the square of latent space that the run's map shows at first.
+
+    Raises:
+        InputError: The run's codes do not lie in a plane.
+    """
+    return _planes.get(_key(run), lambda: latent.plane_of(gallery_codes(run).mu))
+
+
+def _key(run: Run) -> tuple[str, str]:
+    return run.id, run.digest
+
+
+def _fingerprint(roots: tuple[Path, ...]) -> tuple[tuple[str, int, int], ...]:
+    """Returns names, times and sizes of all that decides whether a run reads as before."""
+    found = []
+    for root in roots:
+        for folder in sorted(root.iterdir()) if root.is_dir() else ():
+            for file in (folder / run_folders.CARD, folder / run_folders.WEIGHTS):
+                with suppress(OSError):  # missing, or gone since the folder was listed
+                    status = file.stat()
+                    found.append((str(file), status.st_mtime_ns, status.st_size))
+    return tuple(found)

@@ -1,0 +1,56 @@
+"""The frame of every screen: navigation, run picker, language; then the screen itself.
+
+Run by `st.App` in app.py. It stands beside no `pages` folder, so that Streamlit finds no screens of
+its own and a link to any of them comes through here.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ui import controls, state
+from ui.i18n import t
+from vae_core.errors import PlaygroundError
+
+UI = Path(__file__).resolve().parent
+# section -> screen -> icon; a screen's name is that of its file, its address and its texts
+SCREENS = {
+    "explore": {"latent_map": ":material/map:", "interpolate": ":material/timeline:"},
+    "compare": {"compare": ":material/compare:"},
+}
+ONE_RUN = ("latent_map", "interpolate")  # the others have run pickers of their own
+
+# before the navigation: the icon of a screen would else be asked of an outside host
+st.set_page_config(page_icon=str(UI / "icon.svg"), layout="wide")
+
+pages = {
+    name: st.Page(
+        UI.parent / "pages" / f"{name}.py",
+        title=t(f"{name}.title"),
+        icon=icon,
+        default=name == "latent_map",
+    )
+    for screens in SCREENS.values()
+    for name, icon in screens.items()
+}
+page = st.navigation(
+    {t(f"section.{section}"): [pages[name] for name in names] for section, names in SCREENS.items()}
+)
+screen = next(name for name in pages if pages[name] is page)
+state.enter(screen)
+
+runs = controls.planar_runs()
+with st.sidebar:
+    if runs and screen in ONE_RUN:
+        controls.pick_run("run", t("run.label"), controls.current_run())
+    controls.language_switch()
+    controls.tell_left_out()
+
+try:
+    if runs:
+        page.run()
+    else:
+        st.title(page.title)
+        st.info(t("run.none"))
+except PlaygroundError as error:
+    controls.show_script_error(error)

@@ -1,0 +1,459 @@
+"""What the browser asks for directly: pictures, paths, tiles, the component's files.
+
+GET only; nothing here writes. An address names the run and the digest of its weights, so its answer
+never changes and every browser keeps it. A mistake in an address is answered with one sentence.
+"""
+
+import base64
+import gc
+import gzip
+import json
+import math
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import wraps
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+from anyio import to_thread
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ui import latent_map, resources, tiles
+from vae_core import figures, latent
+from vae_core.errors import InputError, PlaygroundError
+from vae_core.inference import to_uint8
+from vae_core.runs import BrokenRun, Run
+
+MAX_FRAMES = 501
+MAX_COORDINATE = 1e6
+WANTED_FILES = 65_536
+FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+NEVER = {"Cache-Control": "no-store"}
+
+Answer = Callable[[Request], Response]
+
+
+# --- addresses and answers --------------------------------------------------------------------
+
+
+class NotFoundError(Exception):
+    """An address that leads nowhere, in one sentence."""
+
+
+def sentences(answer: Answer) -> Answer:
+    """Turns what a person can mend into its sentence; such answers are never kept."""
+
+    @wraps(answer)
+    def endpoint(request: Request) -> Response:
+        try:
+            return answer(request)
+        except NotFoundError as error:
+            return JSONResponse({"error": str(error)}, 404, NEVER)
+        except PlaygroundError as error:
+            return JSONResponse({"error": str(error), "key": error.key}, 400, NEVER)
+
+    return endpoint
+
+
+def _run(request: Request, name: str = "run", digest: str = "digest") -> Run:
+    """Returns the run that an address names, if its weights are still the ones named too."""
+    run_id = request.path_params[name]
+    found = next((run for run in resources.runs() if run.id == run_id), None)
+    if found is None:
+        raise NotFoundError(f"There is no run named {run_id!r}: choose one from the list.")
+    if isinstance(found, BrokenRun):
+        raise found.error
+    if found.digest != request.path_params[digest]:
+        raise NotFoundError(f"The run {run_id!r} has changed: reload the page.")
+    return found
+
+
+def _place(request: Request, latent_dim: int) -> np.ndarray:
+    """Returns the code `z=x,y,...` of a query, (D,)."""
+    text = request.query_params.get("z", "")
+    try:
+        z = np.array([float(number) for number in text.split(",")])
+    except ValueError as error:
+        raise InputError(
+            "input-unreadable", what="z", reason=f"{text[:80]!r} is no list of numbers"
+        ) from error
+    if z.shape != (latent_dim,):
+        raise InputError("input-shape", what="z", wanted=(latent_dim,), value=z.shape)
+    for number in z:
+        if not math.isfinite(number):
+            raise InputError("input-not-finite", what="z", value=number)
+        if abs(number) > MAX_COORDINATE:
+            raise InputError(
+                "input-range", what="z", low=-MAX_COORDINATE, high=MAX_COORDINATE, value=number
+            )
+    return z
+
+
+def _whole(text: str | None, what: str, low: int, high: int) -> int:
+    try:
+        value = int(text or "")
+    except ValueError as error:
+        reason = f"{(text or '')[:80]!r} is no whole number"
+        raise InputError("input-unreadable", what=what, reason=reason) from error
+    if not low <= value <= high:
+        raise InputError("input-range", what=what, low=low, high=high, value=value)
+    return value
+
+
+def _digit(request: Request, name: str, n: int) -> int:
+    return _whole(request.query_params.get(name), name, 0, n - 1)
+
+
+def _pixels(images: np.ndarray) -> str:
+    """Returns images, bytes or floats in [0, 1], as base64 of their N*C*H*W bytes."""
+    images = images if images.dtype == np.uint8 else to_uint8(images)
+    return base64.b64encode(np.ascontiguousarray(images)).decode()
+
+
+def _forever(content: dict[str, Any]) -> Response:
+    return JSONResponse(content, headers=FOREVER)
+
+
+# --- answers ----------------------------------------------------------------------------------
+
+
+@sentences
+def health(request: Request) -> Response:
+    found = resources.runs()
+    broken = [run.id for run in found if isinstance(run, BrokenRun)]
+    answer = {"status": "ok", "runs": len(found) - len(broken), "broken": broken}
+    return JSONResponse(answer, headers=NEVER)
+
+
+@sentences
+def asset(request: Request) -> Response:
+    """A file of the component, or the plotly.js of the installed Plotly; compressed once."""
+    if request.path_params["version"] != latent_map.VERSION:
+        raise NotFoundError("The app has been updated since this page was opened: reload the page.")
+    file = latent_map.ASSETS.get(request.path_params["name"])
+    if file is None:
+        raise NotFoundError("There is no such file.")
+    kind = "text/css" if file.suffix == ".css" else "text/javascript"
+    content, headers = latent_map.packed(file), {**FOREVER, "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(content, media_type=kind, headers={**headers, "Content-Encoding": "gzip"})
+    return Response(gzip.decompress(content), media_type=kind, headers=headers)
+
+
+@sentences
+def map_json(request: Request) -> Response:
+    """All that draws a run's map: the figure, the square it shows, what its classes are."""
+    run = _run(request)
+    gallery, codes = resources.gallery(run), resources.gallery_codes(run).mu
+    plane = resources.plane(run)
+    figure = figures.latent_scatter(codes, gallery.y, class_names=gallery.class_names, plane=plane)
+    centres = latent.class_centres(codes, gallery.y)
+    return _forever(
+        {
+            "run": run.id,
+            "digest": run.digest,
+            "figure": json.loads(figure.to_json()),  # arrays as base64, as Plotly writes them
+            "plane": plane.to_dict(),
+            "image_shape": resources.session(run).image_shape,
+            "class_names": gallery.class_names,
+            "centres": [place.tolist() if np.isfinite(place).all() else None for place in centres],
+            "prior": run.card.config.model.family == "vae",
+            "tiles": {"cells": tiles.CELLS, "max_level": tiles.MAX_LEVEL, "reach": tiles.REACH},
+        }
+    )
+
+
+@sentences
+def place(request: Request) -> Response:
+    """What the decoder makes of a place, and which image of the gallery lies nearest."""
+    run = _run(request)
+    session = resources.session(run)
+    z = _place(request, session.latent_dim)
+    gallery = resources.gallery(run)
+    indices, distances = latent.nearest(resources.gallery_codes(run).mu, z)
+    index = int(indices[0])
+    return _forever(
+        {
+            "z": z.tolist(),
+            "image": _pixels(session.decode(z[None].astype(np.float32))),
+            "nearest": {
+                "index": index,
+                "label": int(gallery.y[index]),
+                "distance": float(distances[0]),
+                "original": _pixels(gallery.x[index]),
+            },
+        }
+    )
+
+
+@sentences
+def point(request: Request) -> Response:
+    """An image of the gallery: its posterior, its reconstruction, what it costs in nats."""
+    run = _run(request)
+    session, gallery = resources.session(run), resources.gallery(run)
+    index = _digit(request, "index", len(gallery))
+    codes = resources.gallery_codes(run)
+    ledger = session.ledger(gallery.x[index : index + 1])
+    return _forever(
+        {
+            "index": index,
+            "label": int(gallery.y[index]),
+            "z": codes.mu[index].tolist(),
+            "std": None if codes.std is None else codes.std[index].tolist(),
+            "original": _pixels(gallery.x[index]),
+            "image": _pixels(session.decode(codes.mu[index : index + 1])),
+            "recon": float(ledger.recon[0]),
+            "kl": ledger.kl[0].tolist(),
+            "total": float(ledger.total[0]),
+            "mse": float(ledger.mse[0]),
+        }
+    )
+
+
+@sentences
+def path(request: Request) -> Response:
+    """The pictures along a path between two images of the gallery."""
+    run = _run(request)
+    session, gallery = resources.session(run), resources.gallery(run)
+    mu = resources.gallery_codes(run).mu
+    start, end = (_digit(request, name, len(gallery)) for name in ("start", "end"))
+    n = _whole(request.query_params.get("n", "101"), "n", 2, MAX_FRAMES)
+    method = request.query_params.get("method", "linear")
+    z = latent.interpolate(mu[start], mu[end], n, method=method)
+    return _forever(
+        {
+            "z": z.tolist(),
+            "images": _pixels(session.decode(z)),
+            **{
+                name: {"index": i, "label": int(gallery.y[i]), "original": _pixels(gallery.x[i])}
+                for name, i in (("start", start), ("end", end))
+            },
+        }
+    )
+
+
+@sentences
+def transfer(request: Request) -> Response:
+    """Where another run's encoder puts the picture that this run decodes at z."""
+    run, other = _run(request), _run(request, "run2", "digest2")
+    session = resources.session(run)
+    z = _place(request, session.latent_dim)
+    picture = session.decode(z[None].astype(np.float32))
+    return _forever({"z": resources.session(other).encode(picture).mu[0].tolist()})
+
+
+@sentences
+def tile(request: Request) -> Response:
+    run = _run(request)
+    far = 2**30  # tiles.tile_plane knows the true bounds; this only keeps numbers small
+    level, column, row = (
+        _whole(request.path_params[name], f"A tile's {name}", -far, far)
+        for name in ("level", "column", "row")
+    )
+    png = tiles.tile_png(resources.session(run), resources.plane(run), level, column, row)
+    return Response(png, media_type="image/png", headers=FOREVER)
+
+
+routes = [
+    Route("/api/health", health),
+    Route("/assets/{version}/{name:path}", asset),
+    Route("/api/runs/{run}/{digest}/map.json", map_json),
+    Route("/api/runs/{run}/{digest}/place", place),
+    Route("/api/runs/{run}/{digest}/point", point),
+    Route("/api/runs/{run}/{digest}/path", path),
+    Route("/api/transfer/{run}/{digest}/{run2}/{digest2}", transfer),
+    Route("/tiles/{run}/{digest}/{level}/{column}/{row}.png", tile),
+]
+
+
+# --- middleware -------------------------------------------------------------------------------
+
+# Streamlit has an inline script and inline styles, and starts components from blob: addresses;
+# plotly.js compiles its WebGL commands with `new Function`. Everything else is this server's.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' blob: 'unsafe-inline' 'unsafe-eval'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self' ws: wss: blob: data:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self'",
+    )
+)
+SECURITY_HEADERS = (
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"referrer-policy", b"same-origin"),
+)
+
+
+class SecurityHeaders:
+    """Lets a page load nothing from elsewhere, and be framed by nobody else."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message["headers"]}
+                added = [pair for pair in SECURITY_HEADERS if pair[0] not in present]
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+class PackedStatic:
+    """Compresses Streamlit's own scripts and styles, each once.
+
+    Streamlit leaves them as they are because compressing anew for each visitor costs more than it
+    saves. Their names carry a hash of their content, so one compressed copy serves for good.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._packed: dict[str, Response] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = scope.get("path", "")
+        if not (
+            _is_get(scope)
+            and name.startswith("/static/")
+            and name.endswith((".js", ".css"))
+            and b"gzip" in _header(scope, b"accept-encoding")
+        ):
+            await self.app(scope, receive, send)
+            return
+        answer = self._packed.get(name)
+        if answer is None:
+            answer = await _whole_answer(self.app, scope, receive)
+            if answer.status_code == 200:
+                answer = _with_body(answer, await to_thread.run_sync(gzip.compress, answer.body))
+                answer.headers["content-encoding"] = "gzip"
+                answer.headers["vary"] = "Accept-Encoding"
+                self._packed[name] = answer
+        await answer(scope, receive, send)
+
+
+class HeadStart:
+    """Names the map's script and the server's address in every page.
+
+    The script and Plotly then load beside Streamlit's own, not after. And a page opened by its own
+    address, /compare, need not find out by failed requests that the server is not under /compare.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not (_is_get(scope) and b"text/html" in _header(scope, b"accept")):
+            await self.app(scope, receive, send)
+            return
+        answer = await _whole_answer(self.app, scope, receive)
+        if answer.headers.get("content-type", "").startswith("text/html"):
+            answer = _with_body(answer, answer.body.replace(b"<head>", b"<head>" + self._tags(), 1))
+        await answer(scope, receive, send)
+
+    def _tags(self) -> bytes:
+        base = st.get_option("server.baseUrlPath").strip("/")
+        return (
+            f"<script>window.__streamlit = {{ BACKEND_BASE_URL: location.origin + '/{base}' }}"
+            f'</script><script type="module" src="{latent_map.MODULE}"></script>'
+        ).encode()
+
+
+def _is_get(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["method"] == "GET"
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    return dict(scope["headers"]).get(name, b"")
+
+
+async def _whole_answer(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
+    """Returns what an app answers, whole and plain, as it would without conditions."""
+    conditions = (b"if-none-match", b"if-modified-since", b"range", b"accept-encoding")
+    headers = [pair for pair in scope["headers"] if pair[0] not in conditions]
+    start: Message = {}
+    body = bytearray()
+
+    async def collect(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+        elif message["type"] == "http.response.body":
+            body.extend(message.get("body", b""))
+
+    await app({**scope, "headers": headers}, receive, collect)
+    answer = Response(bytes(body), start["status"])
+    answer.raw_headers = list(start["headers"])
+    return answer
+
+
+def _with_body(answer: Response, body: bytes) -> Response:
+    """Returns an answer with another body; what described the old one is dropped."""
+    changed = Response(body, answer.status_code)
+    described = (b"content-length", b"etag", b"last-modified", b"accept-ranges")
+    kept = [pair for pair in answer.raw_headers if pair[0].lower() not in described]
+    changed.raw_headers = [*kept, (b"content-length", str(len(body)).encode())]
+    return changed
+
+
+middleware = [Middleware(SecurityHeaders), Middleware(PackedStatic), Middleware(HeadStart)]
+
+
+# --- start ------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
+    """Makes the first visitor's first answers ready, then keeps the collector off them."""
+    _allow_many_files()
+    torch.set_num_threads(1)  # decodes are tiny; the cores belong to other visitors
+    await to_thread.run_sync(_warm_up, "dense")
+    # a daemon: nobody who stops the server waits for a map that nobody will see
+    threading.Thread(target=_warm_up, args=("conv",), name="warm-up", daemon=True).start()
+    yield {}
+
+
+def _warm_up(kind: str) -> None:
+    """Makes the maps of all runs of a kind of network; conv ones take seconds to encode."""
+    for file in latent_map.ASSETS.values():
+        latent_map.packed(file)
+    for run in resources.runs():
+        if isinstance(run, Run) and run.card.config.model.network.kind == kind:
+            with suppress(PlaygroundError):
+                resources.plane(run)
+    _freeze()
+
+
+def _freeze() -> None:
+    """Hides what lives for good from the collector: a pass over torch's modules takes 0.1 s."""
+    gc.collect()
+    gc.freeze()
+
+
+def _allow_many_files() -> None:
+    """Raises this process's limit of open files: a session takes four, a class comes at once."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = WANTED_FILES if hard == resource.RLIM_INFINITY else min(WANTED_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

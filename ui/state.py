@@ -1,0 +1,71 @@
+"""What a person has chosen, kept in the URL so that a link reopens it; no one else writes there.
+
+Streamlit's own `bind="query-params"` writes the label that is shown. Labels are translated here,
+and a link made in Korean has to open in English: choices travel as codes, written by hand.
+"""
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+import streamlit as st
+
+SHARED = ("lang", "run")  # choices that follow from screen to screen; all others belong to one
+
+
+def enter(screen: str) -> None:
+    """Says which screen runs. A change of screens empties the URL: what was chosen is put back."""
+    url, remembered = st.query_params.to_dict(), _remembered()
+    returning = st.session_state.get("screen", screen) != screen
+    st.session_state["screen"] = screen
+    wanted = (remembered.get(screen, {}) if returning else {}) | remembered[""] | url
+    if wanted != url:
+        st.query_params.update(wanted)
+    _remember(wanted)
+
+
+def chosen(name: str) -> str | None:
+    """What the URL says under this name, be it usable or not."""
+    return st.query_params.get(name, _remembered()[""].get(name))
+
+
+def choice(name: str, options: Collection[str], default: str) -> str:
+    """The option that the URL names; the default where it names none of them."""
+    asked = chosen(name)
+    return asked if asked in options else default
+
+
+def whole(name: str, n: int, default: int) -> int:
+    """The number from 0 to n - 1 that the URL names; the default where it names none."""
+    asked = chosen(name) or ""
+    return int(asked) if re.fullmatch("0|[1-9][0-9]{0,8}", asked) and int(asked) < n else default
+
+
+def choose(**choices: object) -> None:
+    """Writes choices into the URL; None takes one out of it."""
+    before = st.query_params.to_dict()
+    url = {name: str(value) for name, value in (before | choices).items() if value is not None}
+    if url != before:
+        st.query_params.from_dict(url)
+        _remember(url)
+
+
+def tied(name: str, value: object, part: str = "") -> dict[str, Any]:
+    """Arguments that make a widget show `value` and write what is picked into the URL.
+
+    Widgets that choose together, as a class and an example do, name their `part` of it.
+    """
+    key = f"choose-{name}-{part}" if part else f"choose-{name}"
+    st.session_state[key] = value
+    return {"key": key, "on_change": lambda: choose(**{name: st.session_state[key]})}
+
+
+def _remember(url: dict[str, str]) -> None:
+    remembered = _remembered()
+    remembered[""] |= {name: url[name] for name in SHARED if name in url}
+    remembered[st.session_state.get("screen", "")] = url
+
+
+def _remembered() -> dict[str, dict[str, str]]:
+    """Choices by screen; those that all screens share under the empty name."""
+    return st.session_state.setdefault("remembered", {"": {}})
