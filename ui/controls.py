@@ -7,14 +7,16 @@ can be linked to. Nothing is worked out here; that is the core's.
 import base64
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from ui import resources, state
 from ui.i18n import LANGUAGES, explain, language, plain, t
-from ui.latent_map import Pin
+from ui.latent_map import Pin, latent_map
 from vae_core import exports
 from vae_core.data import Images
 from vae_core.errors import PlaygroundError
@@ -146,27 +148,20 @@ def _test_total(run: Run) -> float:
 # --- places and digits ------------------------------------------------------------------------
 
 
-def linked_pin(run: Run) -> Pin | None:
-    """The place or the digit that the link pins; one that is none is told and passed over."""
-    codes, z = resources.gallery_codes(run).mu, state.chosen("z")
-    index = state.whole("digit", len(codes), default=-1)
-    if index >= 0:
-        x, y = codes[index].tolist()
-        return Pin((x, y), index)
-    place = _place(z or "")
-    asked = state.chosen("digit") or z
-    if place is None and asked is not None:
-        st.warning(t("pin.unknown", asked=plain(asked[:LONGEST_QUOTE]), last=len(codes) - 1))
-    return place
-
-
-def keep_pin(pin: Pin | None) -> None:
-    """Writes what is pinned into the URL, a digit by its index and an empty place by its z."""
-    digit = pin and pin.index
+def linked_map(run: Run, *, key: str, **looks: Any) -> None:
+    """A latent map whose pin stands in the link. It belongs into a fragment."""
+    asked = _linked_pin(run)
+    pin = latent_map(run, key=key, pin=asked, **looks)
+    if pin == asked:
+        return
     state.choose(
-        digit=digit,
-        z=None if pin is None or digit is not None else ",".join(map(repr, pin.z)),
+        digit=pin and pin.index,
+        z=None if pin is None or pin.index is not None else ",".join(map(repr, pin.z)),
     )
+    # Once more with the new link: the map learns it, so that a step back is a new wish. A run of
+    # the whole screen cannot do this, and there the next click does.
+    with suppress(StreamlitAPIException):
+        st.rerun(scope="fragment")
 
 
 def pick_digit(name: str, label: str, run: Run, default_class: int) -> int:
@@ -205,6 +200,20 @@ def pick_digit(name: str, label: str, run: Run, default_class: int) -> int:
     st.html(PICTURE_STYLE)
     _tell_unusable(name, label, str(index), str(index))
     return index
+
+
+def _linked_pin(run: Run) -> Pin | None:
+    """The place or the digit that the link pins; one that is none is told and passed over."""
+    codes, z = resources.gallery_codes(run).mu, state.chosen("z")
+    index = state.whole("digit", len(codes), default=-1)
+    if index >= 0:
+        x, y = codes[index].tolist()
+        return Pin((x, y), index)
+    place = _place(z or "")
+    asked = state.chosen("digit") or z
+    if place is None and asked is not None:
+        st.warning(t("pin.unknown", asked=plain(asked[:LONGEST_QUOTE]), last=len(codes) - 1))
+    return place
 
 
 def _place(text: str) -> Pin | None:

@@ -14,14 +14,24 @@ SHARED = ("lang", "run")  # choices that follow from screen to screen; all other
 
 
 def enter(screen: str) -> None:
-    """Says which screen runs. A change of screens empties the URL: what was chosen is put back."""
+    """Says which screen runs, and brings the URL and what was chosen before into agreement.
+
+    A change of screens empties the URL: what was chosen is put back. On the same screen it is a
+    step back in the browser that takes a choice out, so the choice is forgotten.
+    """
     url, remembered = st.query_params.to_dict(), _remembered()
     returning = st.session_state.get("screen", screen) != screen
     st.session_state["screen"] = screen
-    wanted = (remembered.get(screen, {}) if returning else {}) | remembered[""] | url
-    if wanted != url:
-        st.query_params.update(wanted)
-    _remember(wanted)
+    if returning:
+        wanted = remembered.get(screen, {}) | remembered[""] | url
+        if wanted != url:
+            st.query_params.update(wanted)
+        _remember(wanted)
+    else:
+        forgotten = remembered[""].keys() - url.keys()
+        _remember(url)
+        if forgotten:
+            st.rerun()  # the navigation has been drawn with the forgotten language
 
 
 def chosen(name: str) -> str | None:
@@ -62,7 +72,7 @@ def tied(name: str, value: object, part: str = "") -> dict[str, Any]:
 
 def _remember(url: dict[str, str]) -> None:
     remembered = _remembered()
-    remembered[""] |= {name: url[name] for name in SHARED if name in url}
+    remembered[""] = {name: url[name] for name in SHARED if name in url}
     remembered[st.session_state.get("screen", "")] = url
 
 

@@ -67,13 +67,22 @@ def test_a_link_decides_the_language_and_the_switch_changes_the_link(
 @each_screen
 def test_choices_survive_a_change_of_screens(screen: str, shelf: MakeRun) -> None:
     app = visit(screen, lang="ko", run="ae-tiny")
-    for other in SCREENS:
+    for other in [*(name for name in SCREENS if name != screen), screen]:
         app.query_params.clear()  # what the browser does when another screen is opened
         app.switch_page(str(ROOT / "pages" / f"{other}.py"))
         check(app.run())
         assert app.title[0].value == catalogue("ko")[f"{other}.title"]
         assert app.query_params["lang"] == "ko"
         assert app.query_params["run"] == "ae-tiny"
+
+
+def test_a_step_back_takes_choices_back(shelf: MakeRun) -> None:
+    app = visit("latent_map", lang="ko", run="ae-tiny")
+    app.query_params.clear()
+    check(app.run())
+    assert app.title[0].value == catalogue("en")["latent_map.title"]
+    assert app.get_by_key("choose-run").value == "vae-tiny"
+    assert not dict(app.query_params)
 
 
 @each_language
