@@ -1,0 +1,95 @@
+"""The runs that travel with the project: whole, small, what their cards say, and good."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vae_core import data, runs
+from vae_core.evaluation import evaluate
+from vae_core.inference import open_session
+from vae_core.recipes import RECIPES
+
+SHIPPED = sorted(path for path in runs.SHIPPED.iterdir() if path.is_dir())
+MEGABYTE = 1_000_000
+# nats per image on the 10,000 test images: what these runs must at least reach
+LIMITS = {"vae-keras-dense": 140.0, "vae-conv": 142.0}
+TWINS = [("ae-shallow", "vae-shallow"), ("ae-conv", "vae-conv")]
+
+each_run = pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+
+
+def size(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def test_the_recipes_that_are_promised_are_shipped() -> None:
+    promised = {"ae-shallow", "vae-shallow", "vae-keras-dense", "ae-conv", "vae-conv"}
+    assert promised <= {path.name for path in SHIPPED}
+
+
+def test_all_of_them_together_are_small() -> None:
+    assert sum(map(size, SHIPPED)) < 80 * MEGABYTE
+
+
+@each_run
+def test_a_shipped_run_is_finished_small_and_says_how_it_came_about(path: Path) -> None:
+    run = runs.open_run(path)
+    card = run.card
+    assert card.finished
+    assert size(path) < 12 * MEGABYTE
+    assert {file.name for file in path.iterdir()} == {
+        runs.CARD,
+        runs.WEIGHTS,
+        runs.HISTORY,
+        runs.LATENTS,
+    }
+    assert card.config == RECIPES[card.recipe].config
+    assert card.differs == RECIPES[card.recipe].differs
+    assert (
+        card.command
+        == f"python -m vae_core train {card.recipe} --threads 1 --out checkpoints/{path.name}"
+    )
+    assert card.data["n_train"] == 55_000
+    assert [line["epoch"] for line in run.history] == list(range(1, card.epochs_done + 1))
+    assert len(list((path / runs.LATENTS).iterdir())) == card.epochs_done
+
+
+@each_run
+def test_the_last_codes_kept_are_the_encoders_own(path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    run = runs.open_run(path)
+    kept = load_file(path / runs.LATENTS / f"{run.card.epochs_done:04d}.safetensors")["mu"]
+    codes = open_session(run).encode(data.load_gallery().x).mu
+    assert kept.shape == codes.shape
+    # kept in the order of the data set, which the gallery sorts by class
+    np.testing.assert_allclose(
+        np.sort(kept.astype(np.float32), axis=0), np.sort(codes, axis=0), atol=0.02
+    )
+
+
+@pytest.mark.slow
+@each_run
+def test_the_card_tells_what_is_measured_on_the_test_images(path: Path, data_folder: Path) -> None:
+    run = runs.open_run(path)
+    card = run.card.metrics["test"]
+    measured = evaluate(open_session(run), data.load("mnist", "test"), seed=int(card["seed"]))
+    assert measured.n == card["n"] == 10_000
+    for name in ("recon", "kl", "total"):
+        assert getattr(measured, name) == pytest.approx(card[name], abs=0.01)
+    assert measured.mse == pytest.approx(card["mse"], abs=1e-5)
+
+
+@pytest.mark.parametrize(("name", "limit"), LIMITS.items())
+def test_the_shipped_vaes_are_good(name: str, limit: float) -> None:
+    figures = runs.open_run(runs.SHIPPED / name).card.metrics["test"]
+    assert figures["total"] <= limit
+    assert 5 <= figures["kl"] <= 9
+
+
+@pytest.mark.parametrize(("ae", "vae"), TWINS)
+def test_an_autoencoder_reconstructs_better_than_its_twin(ae: str, vae: str) -> None:
+    a, b = (runs.open_run(runs.SHIPPED / name).card.metrics["test"] for name in (ae, vae))
+    assert a["recon"] < b["recon"]
+    assert a["mse"] < b["mse"]
