@@ -308,26 +308,18 @@ def _gallery(session: Any) -> Any:
 
 
 def _picture(path: Path, shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
-    from PIL import Image, UnidentifiedImageError
+    from vae_core.mnist_like import mnist_like
+    from vae_core.pictures import MAX_BYTES, grey, read_picture, squeezed
 
-    channels, height, width = shape
     try:
-        with Image.open(path, formats=("PNG", "JPEG", "GIF", "BMP", "WEBP")) as picture:
-            if picture.width * picture.height > 16_000_000:
-                raise InputError(
-                    "input-range",
-                    what=f"The size of {path}",
-                    low=1,
-                    high="16 megapixels",
-                    value=f"{picture.width}x{picture.height}",
-                )
-            mode = "L" if channels == 1 else "RGB"
-            small = picture.convert(mode).resize((width, height), Image.Resampling.BILINEAR)
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise InputError(
-            "input-unreadable", what=str(path), reason="not a picture of a known kind"
-        ) from error
-    return np.asarray(small, dtype=np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError("input-unreadable", what=str(path), reason=reason) from error
+    picture = read_picture(content, name=str(path))
+    channels, size, _ = shape
+    return mnist_like(grey(picture), size=size).x if channels == 1 else squeezed(picture, size)
 
 
 def _numbers(what: str, text: str, n: int) -> list[float]:
@@ -440,7 +432,7 @@ def _parser() -> argparse.ArgumentParser:
 
     made = command("encode", encode)
     _add_run(made)
-    made.add_argument("images", nargs="*", type=Path, help="picture files, white on black")
+    made.add_argument("images", nargs="*", type=Path, help="picture files, made MNIST-like")
     made.add_argument("--data", default="mnist-5k", help="data set, without picture files")
     made.add_argument("--split", default="all", help="its part (default: all)")
     made.add_argument("--limit", type=int, help="encode the first LIMIT images only")

@@ -98,6 +98,23 @@ MESSAGES: Mapping[str, str] = {
     ),
     "input-choice": "{what} should be one of {known}, and {value!r} was given: choose one of them.",
     "input-unreadable": "{what} could not be read ({reason}): correct it and try again.",
+    # drawings and picture files
+    "input-blank": (
+        "There is no digit to be seen: draw one, or choose a picture of one that stands out from "
+        "its paper."
+    ),
+    "drawing-long": (
+        "The drawing has more than {strokes} strokes or {points} points: clear it and draw one "
+        "digit."
+    ),
+    "drawing-unreadable": "The drawing did not arrive whole: clear it and draw again.",
+    "picture-bytes": "{name} is larger than {limit} MB: choose a smaller picture.",
+    "picture-pixels": (
+        "{name} has {value} pixels, and {limit} million are the limit: choose a smaller picture."
+    ),
+    "picture-unreadable": (
+        "{name} is damaged or no picture that can be read here: choose one of the kinds {known}."
+    ),
     "package-missing": (
         "This needs the package {package}, which is not installed: type `pip install "
         "{package}` and try again."
