@@ -184,7 +184,7 @@ def pick_digit(name: str, label: str, run: Run, default_class: int) -> int:
         st.pills(
             t("digit.example", digit=label),
             examples[first : first + EXAMPLES],
-            format_func=lambda i: f"![{plain(_class_name(gallery, i))}]({_data_url(gallery, i)})",
+            format_func=lambda i: f"![{plain(_class_name(gallery, i))}]({data_url(gallery.x[i])})",
             label_visibility="collapsed",
             required=True,
             width="content",
@@ -228,8 +228,9 @@ def _class_name(gallery: Images, index: int) -> str:
     return gallery.class_names[gallery.y[index]]
 
 
-def _data_url(gallery: Images, index: int) -> str:
-    png = exports.png_bytes(gallery.x[index : index + 1], columns=1)
+def data_url(image: np.ndarray) -> str:
+    """An image (C, H, W) as an address that holds the whole PNG."""
+    png = exports.png_bytes(image[None], columns=1)
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 

@@ -54,3 +54,10 @@ def catalogue(language: str) -> Mapping[str, str]:
     if language == "en":
         entries |= {f"error.{key}": sentence for key, sentence in MESSAGES.items()}
     return entries
+
+
+@cache
+def section(name: str, language: str) -> Mapping[str, str]:
+    """One section's sentences, for a component; what stands in braces is filled in the browser."""
+    sentences = catalogue(language).items()
+    return {key.removeprefix(f"{name}."): s for key, s in sentences if key.startswith(f"{name}.")}

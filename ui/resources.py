@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Generic, TypeVar
 
-from vae_core import data, inference, latent
+from vae_core import data, inference, latent, thumbnails
 from vae_core import runs as run_folders
 from vae_core.errors import RunError
 from vae_core.inference import Codes, Ledger, Session
@@ -60,6 +60,7 @@ _galleries: Memory[data.Images] = Memory(4)
 _codes: Memory[Codes] = Memory(32)
 _ledgers: Memory[Ledger] = Memory(32)
 _planes: Memory[latent.Plane] = Memory(64)
+_thumbnails: Memory[bytes] = Memory(64)
 
 
 def runs() -> tuple[Run | BrokenRun, ...]:
@@ -114,6 +115,15 @@ def plane(run: Run) -> latent.Plane:
         InputError: The run's codes do not lie in a plane.
     """
     return _planes.get(_key(run), lambda: latent.plane_of(gallery_codes(run).mu))
+
+
+def thumbnail(run: Run) -> bytes:
+    """Returns the gallery's codes on the run's plane as a small PNG."""
+
+    def make() -> bytes:
+        return thumbnails.codes_png(gallery_codes(run).mu, gallery(run).y, plane(run))
+
+    return _thumbnails.get(_key(run), make)
 
 
 def _key(run: Run) -> tuple[str, str]:

@@ -15,10 +15,14 @@ from vae_core.errors import PlaygroundError
 UI = Path(__file__).resolve().parent
 # section -> screen -> icon; a screen's name is that of its file, its address and its texts
 SCREENS = {
-    "explore": {"latent_map": ":material/map:", "interpolate": ":material/timeline:"},
+    "explore": {
+        "latent_map": ":material/map:",
+        "interpolate": ":material/timeline:",
+        "encode_yours": ":material/draw:",
+    },
     "compare": {"compare": ":material/compare:"},
 }
-ONE_RUN = ("latent_map", "interpolate")  # the others have run pickers of their own
+ONE_RUN = ("latent_map", "interpolate", "encode_yours")  # the others have run pickers of their own
 
 # before the navigation: the icon of a screen would else be asked of an outside host
 st.set_page_config(page_icon=str(UI / "icon.svg"), layout="wide")

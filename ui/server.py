@@ -1,7 +1,8 @@
 """What the browser asks for directly: pictures, paths, tiles, the component's files.
 
-GET only; nothing here writes. An address names the run and the digest of its weights, so its answer
-never changes and every browser keeps it. A mistake in an address is answered with one sentence.
+GET only; nothing here writes (what Streamlit's uploads may is up to `ui.quota`). An address names
+the run and the digest of its weights, so its answer never changes and every browser keeps it. A
+mistake in an address is answered with one sentence.
 """
 
 import base64
@@ -25,7 +26,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui import latent_map, resources, tiles
+from ui import assets, latent_map, resources, tiles
+from ui.quota import UploadQuota
 from vae_core import figures, latent
 from vae_core.errors import InputError, PlaygroundError
 from vae_core.inference import to_uint8
@@ -135,13 +137,13 @@ def health(request: Request) -> Response:
 @sentences
 def asset(request: Request) -> Response:
     """A file of the component, or the plotly.js of the installed Plotly; compressed once."""
-    if request.path_params["version"] != latent_map.VERSION:
+    if request.path_params["version"] != assets.VERSION:
         raise NotFoundError("The app has been updated since this page was opened: reload the page.")
-    file = latent_map.ASSETS.get(request.path_params["name"])
+    file = assets.ASSETS.get(request.path_params["name"])
     if file is None:
         raise NotFoundError("There is no such file.")
     kind = "text/css" if file.suffix == ".css" else "text/javascript"
-    content, headers = latent_map.packed(file), {**FOREVER, "Vary": "Accept-Encoding"}
+    content, headers = assets.packed(file), {**FOREVER, "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(content, media_type=kind, headers={**headers, "Content-Encoding": "gzip"})
     return Response(gzip.decompress(content), media_type=kind, headers=headers)
@@ -413,7 +415,12 @@ def _with_body(answer: Response, body: bytes) -> Response:
     return changed
 
 
-middleware = [Middleware(SecurityHeaders), Middleware(PackedStatic), Middleware(HeadStart)]
+middleware = [
+    Middleware(SecurityHeaders),
+    Middleware(UploadQuota),
+    Middleware(PackedStatic),
+    Middleware(HeadStart),
+]
 
 
 # --- start ------------------------------------------------------------------------------------
@@ -432,8 +439,8 @@ async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
 
 def _warm_up(kind: str) -> None:
     """Makes the maps of all runs of a kind of network; conv ones take seconds to encode."""
-    for file in latent_map.ASSETS.values():
-        latent_map.packed(file)
+    for file in assets.ASSETS.values():
+        assets.packed(file)
     for run in resources.runs():
         if isinstance(run, Run) and run.card.config.model.network.kind == kind:
             with suppress(PlaygroundError):

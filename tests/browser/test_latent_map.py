@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from ui import latent_map, resources
+from ui import assets, resources
 from vae_core.inference import open_session, to_uint8
 from vae_core.runs import SHIPPED, open_run
 
@@ -14,7 +14,7 @@ RUN = "vae-keras-dense"
 DECODED = '[data-testid="decoded"]'
 EXACT = f'{DECODED}[data-source="exact"]'
 PLANE = '[data-testid="plane"]'
-MODULES = f"/assets/{latent_map.VERSION}/latent_map"
+MODULES = f"/assets/{assets.VERSION}/latent_map"
 
 READ_PIXELS = """canvas => {
   const copy = new OffscreenCanvas(canvas.width, canvas.height);

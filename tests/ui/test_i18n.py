@@ -15,6 +15,7 @@ from vae_core.errors import MESSAGES, PlaygroundError, RunError
 ROOT = Path(__file__).parents[2]
 SCRIPTS = [path for folder in ("ui", "pages") for path in sorted((ROOT / folder).rglob("*.py"))]
 TRANSLATIONS = [language for language in LANGUAGES if language != "en"]
+COMPONENTS = {"map": "latent_map", "pad": "draw_pad"}  # section of the catalogues -> folder
 HANGUL = re.compile("[가-힣]")
 
 
@@ -68,18 +69,18 @@ def test_every_key_of_the_catalogue_is_used() -> None:
     idle = {
         key
         for key in catalogue("en")
-        if not key.startswith(("map.", "error."))
+        if not key.startswith((*(f"{name}." for name in COMPONENTS), "error."))
         and not any(pattern.fullmatch(key) for pattern in patterns)
     }
     assert not idle
 
 
-def test_the_maps_sentences_are_those_that_its_scripts_use() -> None:
-    scripts = "".join(
-        path.read_text("utf-8") for path in sorted((ROOT / "ui" / "latent_map").glob("*.js"))
-    )
-    used = {f"map.{name}" for name in re.findall(r"\btexts\??\.(\w+)", scripts)}
-    assert used == {key for key in catalogue("en") if key.startswith("map.")}
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_a_components_sentences_are_those_that_its_scripts_use(name: str) -> None:
+    folder = ROOT / "ui" / COMPONENTS[name]
+    scripts = "".join(path.read_text("utf-8") for path in sorted(folder.glob("*.js")))
+    used = {f"{name}.{key}" for key in re.findall(r"\btexts\??\.(\w+)", scripts)}
+    assert used == {key for key in catalogue("en") if key.startswith(f"{name}.")}
 
 
 def raised_keys() -> set[str]:

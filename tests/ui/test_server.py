@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from ui import latent_map, resources, server, tiles
+from ui import assets, latent_map, resources, server, tiles
 from vae_core.inference import to_uint8
 from vae_core.latent import Plane
 from vae_core.runs import SHIPPED, Run, open_run
@@ -194,19 +194,19 @@ def test_nothing_can_be_written(client, run, method):
     assert getattr(client, method)(address(run, "map.json")).status_code == 405
 
 
-@pytest.mark.parametrize("name", latent_map.ASSETS)
+@pytest.mark.parametrize("name", assets.ASSETS)
 def test_files_of_the_map_are_packed_and_kept(client, name):
-    url = f"/assets/{latent_map.VERSION}/{name}"
+    url = f"/assets/{assets.VERSION}/{name}"
     answer = client.get(url, headers={"accept-encoding": "gzip"})
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["cache-control"] == IMMUTABLE
-    assert answer.content == latent_map.ASSETS[name].read_bytes()
+    assert answer.content == assets.ASSETS[name].read_bytes()
     assert client.get(url, headers={"accept-encoding": "identity"}).content == answer.content
 
 
 @pytest.mark.parametrize("name", ["../app.py", "latent_map/__init__.py", "nothing.js"])
 def test_no_other_file_is_served(client, name):
-    assert client.get(f"/assets/{latent_map.VERSION}/{name}").status_code == 404
+    assert client.get(f"/assets/{assets.VERSION}/{name}").status_code == 404
 
 
 def test_files_of_another_version_are_not_served(client):
@@ -238,5 +238,5 @@ def test_a_page_names_the_maps_script(client):
 
 
 def test_packing_is_reproducible():
-    file = latent_map.ASSETS["latent_map/main.js"]
-    assert gzip.decompress(latent_map.packed(file)) == file.read_bytes()
+    file = assets.ASSETS["latent_map/main.js"]
+    assert gzip.decompress(assets.packed(file)) == file.read_bytes()

@@ -4,62 +4,20 @@ Python says which run, what is pinned and in which words; the browser fetches al
 and tells Python one thing only, what was pinned. The JavaScript beside this file needs no build.
 """
 
-import gzip
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
-import plotly
 import streamlit as st
 
-from ui.i18n import catalogue, language
+from ui import assets
+from ui.i18n import language, section
 from vae_core.latent import Plane
 from vae_core.runs import Run
 
-_FOLDER = Path(__file__).parent
-_PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+MODULE = assets.address("latent_map/main.js")
 
-# name in an address -> file
-ASSETS: Mapping[str, Path] = {
-    "plotly.min.js": _PLOTLY,
-    **{
-        f"latent_map/{file.name}": file
-        for file in sorted(_FOLDER.iterdir())
-        if file.suffix in (".js", ".css")
-    },
-}
-
-
-def _version() -> str:
-    digest = hashlib.sha256()
-    for name, file in ASSETS.items():
-        digest.update(name.encode() + file.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-# in every address of these files, which makes their answers good for ever
-VERSION = _version()
-MODULE = f"/assets/{VERSION}/latent_map/main.js"
-
-
-@cache
-def packed(file: Path) -> bytes:
-    """Returns a file of `ASSETS`, gzipped."""
-    return gzip.compress(file.read_bytes(), 9, mtime=0)
-
-
-# Streamlit sends these lines again with every message, so all that matters is fetched by address.
-_LOADER = """
-export default async function (component) {
-  const address = new URL(component.data.module, window.location.origin).href;
-  const { default: mount } = await import(address);
-  return mount(component);
-}
-"""
-_component = st.components.v2.component("latent_map", js=_LOADER, isolate_styles=False)
+_component = st.components.v2.component("latent_map", js=assets.LOADER, isolate_styles=False)
 
 
 @dataclass(frozen=True)
@@ -162,15 +120,8 @@ def _data(run: Run) -> dict[str, Any]:
     return {
         "module": MODULE,
         "run": {"id": run.id, "digest": run.digest, "name": run.card.name},
-        "texts": _texts(language()),
+        "texts": section("map", language()),
     }
-
-
-@cache
-def _texts(language: str) -> Mapping[str, str]:
-    """Returns every sentence of the map; what stands in braces is filled in the browser."""
-    sentences = catalogue(language).items()
-    return {key.removeprefix("map."): text for key, text in sentences if key.startswith("map.")}
 
 
 def _nothing() -> None:

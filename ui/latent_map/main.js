@@ -83,7 +83,7 @@ class LatentMap {
     if (changed("run", "texts", "plane")) this.load();
     else {
       this.restyle();
-      if (this.ready && changed("order") && data.pin) this.pin(data.pin);
+      if (this.ready && changed("order")) data.pin ? this.pin(data.pin) : this.unpin();
       if (this.ready && changed("path")) this.follow();
     }
   }
@@ -335,6 +335,15 @@ class LatentMap {
       this.fail(error, () => this.pin(this.pinned));
     }
     if (commit && !signal.aborted) this.commit(this.pinned);
+  }
+
+  /** The page wishes that nothing be pinned any more. */
+  unpin() {
+    this.asking?.abort();
+    this.pinned = this.answer = this.wish = null;
+    this.panel.tellQuietly(this.data.texts.hint);
+    this.redraw();
+    if (!this.sight) this.showSettled();
   }
 
   /** After a run is drawn: pins what was pinned before, or what the page or the group wishes. */

@@ -1,0 +1,58 @@
+"""The files that components fetch by address: their scripts and styles, and plotly.js.
+
+All addresses carry one version, the digest of all files, so an answer is good for ever, and a
+script may import another component's by its relative address.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import plotly
+
+_UI = Path(__file__).parent
+_COMPONENTS = ("draw_pad", "latent_map")  # folders of scripts and styles
+
+# name in an address -> file
+ASSETS: Mapping[str, Path] = {
+    "plotly.min.js": Path(plotly.__file__).parent / "package_data" / "plotly.min.js",
+    **{
+        f"{component}/{file.name}": file
+        for component in _COMPONENTS
+        for file in sorted((_UI / component).iterdir())
+        if file.suffix in (".js", ".css")
+    },
+}
+
+
+def _version() -> str:
+    digest = hashlib.sha256()
+    for name, file in ASSETS.items():
+        digest.update(name.encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+VERSION = _version()
+
+# A component's own lines. Streamlit sends them again with every message, so all that matters is
+# fetched by the address that its data names.
+LOADER = """
+export default async function (component) {
+  const address = new URL(component.data.module, window.location.origin).href;
+  const { default: mount } = await import(address);
+  return mount(component);
+}
+"""
+
+
+def address(name: str) -> str:
+    """Returns where the server answers with a file of `ASSETS`."""
+    return f"/assets/{VERSION}/{name}"
+
+
+@cache
+def packed(file: Path) -> bytes:
+    """Returns a file of `ASSETS`, gzipped."""
+    return gzip.compress(file.read_bytes(), 9, mtime=0)
