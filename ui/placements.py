@@ -26,13 +26,14 @@ STYLE = """<style>
 .yours figure { margin: 0; width: 6.5rem; }
 .yours figcaption { font-size: 0.82rem; opacity: 0.8; }
 .yours img { display: block; width: 100%; aspect-ratio: 1; image-rendering: pixelated; }
-.yours .ink { mix-blend-mode: difference; }
+.yours .ink { mix-blend-mode: difference; outline: 1px solid rgba(128, 128, 128, 0.3); }
 .yours .frame { position: relative; border: 1px solid rgba(128, 128, 128, 0.4); overflow: hidden; }
 .yours .here {
   position: absolute; width: 14px; height: 14px; margin: -7px; border-radius: 50%;
   border: 3px solid currentColor;
 }
-.yours.near figure { width: 4.2rem; }
+.yours.near { display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); gap: 0.75rem; }
+.yours.near figure { width: auto; }
 .yours.fed figure { width: 9rem; }
 .yours.fed p { flex: 1 1 10rem; }
 .yours article { flex: 0 1 16rem; display: grid; gap: 0.4rem; align-content: start; }
@@ -61,7 +62,7 @@ def placement(run: Run, grey: np.ndarray) -> Placement:
     """
     session = resources.session(run)
     digit = mnist_like(grey, size=session.image_shape[1])
-    x = np.broadcast_to(digit.x, session.image_shape)[None]
+    x = digit.x.repeat(session.image_shape[0], axis=0)[None]
     codes, ledger = session.encode(x), session.ledger(x)
     return Placement(
         run=run,
@@ -97,7 +98,7 @@ def nearest(placed: Placement, k: int = 5) -> str:
                 label=gallery.class_names[gallery.y[index]],
                 distance=distance,
             ),
-            "nearest",
+            "neighbour",
         )
         for index, distance in zip(found.indices.tolist(), found.distances.tolist(), strict=True)
     )
@@ -134,7 +135,7 @@ def _small_map(placed: Placement) -> str:
     across, down = ((x - left) / (right - left), (top - y) / (top - bottom))
     across, down = (100 * min(max(share, 0.0), 1.0) for share in (across, down))
     png = base64.b64encode(resources.thumbnail(placed.run)).decode()
-    place = f"z = ({x:.2f}, {y:.2f})"
+    place = f"z = ({x:.2f}, {y:.2f})".replace("-", "\N{MINUS SIGN}")
     return (
         f'<figure><div class="frame"><img src="data:image/png;base64,{png}" '
         f'alt="{escape(t("encode_yours.small_map", place=place))}">'

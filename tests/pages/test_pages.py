@@ -1,14 +1,17 @@
 """Every screen, found by looking, in both languages, on good and on bad shelves of runs."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 from ui.i18n import LANGUAGES, catalogue, plain
+from vae_core.data import load_gallery
 
 ROOT = Path(__file__).parents[2]
 MakeRun = Callable[..., Path]  # the fixtures of conftest.py
@@ -245,3 +248,50 @@ def test_the_way_is_in_the_link_by_its_code_in_every_language(shelf: MakeRun) ->
     app.get_by_key("choose-method").set_value("spherical")
     check(app.run())
     assert app.query_params["method"] == "spherical"
+
+
+def picture_file(kind: str = "PNG") -> tuple[str, bytes, str]:
+    """A digit of the gallery as a person's picture of it: dark on light, large."""
+    file = io.BytesIO()
+    digit = 255 - load_gallery().x[3500, 0]
+    Image.fromarray(digit).resize((280, 280)).save(file, kind)
+    return f"seven.{kind.lower()}", file.getvalue(), f"image/{kind.lower()}"
+
+
+def pieces(app: AppTest) -> str:
+    """All HTML of the page."""
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+@each_language
+def test_a_picture_is_placed_in_every_run(language: str, shelf: MakeRun) -> None:
+    app = visit("encode_yours", language, source="upload")
+    app.file_uploader[0].set_value(picture_file())
+    check(app.run())
+    assert not app.error
+    html = pieces(app)
+    for run in ("ae-tiny", "vae-tiny"):
+        assert html.count(f'data-run="{run}"') == 1
+    assert html.count('data-testid="neighbour"') == 5
+    assert catalogue(language)["encode_yours.inverted"] in html
+
+
+@each_language
+@pytest.mark.parametrize("content", [b"", b"no picture", picture_file()[1][:200]])
+def test_a_file_that_is_no_picture_is_one_sentence(
+    content: bytes, language: str, shelf: MakeRun
+) -> None:
+    app = visit("encode_yours", language, source="upload")
+    app.file_uploader[0].set_value(("a*b*.png", content, "image/png"))
+    check(app.run())
+    (error,) = app.error
+    assert r"a\*b\*.png" in error.value
+    assert 'data-testid="placed"' not in pieces(app)
+
+
+def test_a_drawing_that_was_kept_is_placed_again(shelf: MakeRun) -> None:
+    app = visit("encode_yours")
+    assert 'data-testid="placed"' not in pieces(app)
+    app.session_state["pad.kept"] = [{"width": 0.08, "points": [[0.5, 0.2], [0.5, 0.8]]}]
+    check(app.run())
+    assert pieces(app).count('data-testid="placed"') == 2
