@@ -6,11 +6,13 @@ export show the same.
 """
 
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
+from torch.func import jvp
 
 from vae_core.devices import resolve_device
 from vae_core.distributions import DiagonalGaussian
@@ -20,6 +22,9 @@ from vae_core.models import decoder_module
 from vae_core.runs import Run
 
 BATCH = 512
+
+# torch keeps the level of forward differentiation in one global for all threads
+_FORWARD = Lock()
 
 
 @dataclass(frozen=True)
@@ -83,18 +88,33 @@ class Session:
         Raises:
             InputError: The shape is another, or a number is not finite.
         """
-        codes = np.asarray(z, dtype=np.float32)
-        if codes.ndim != 2 or codes.shape[1] != self.latent_dim:
-            raise InputError(
-                "input-shape", what="z", wanted=f"(N, {self.latent_dim})", value=codes.shape
-            )
-        if not np.isfinite(codes).all():
-            raise InputError("input-not-finite", what="z", value=codes.ravel()[:4].tolist())
+        codes = self._codes(z)
         if len(codes) == 0:
             return np.zeros((0, *self.image_shape), dtype=np.float32)
         with torch.inference_mode():
-            batches = torch.split(torch.from_numpy(codes).to(self._device), BATCH)
+            batches = torch.split(codes, BATCH)
             return torch.cat([self._model.decode(batch) for batch in batches]).cpu().numpy()
+
+    def metric(self, z: ArrayLike) -> NDArray[np.float64]:
+        """Returns J^T J of the decoder at codes z (N, D), (N, D, D): what a step costs in pixels.
+
+        J is the derivative of the decoded image, in [0, 1], by z. v^T J^T J v is the squared
+        distance, over all pixels, by which a small step v changes the picture. One forward
+        derivative per latent unit, exact, whatever the network.
+
+        Raises:
+            InputError: As `decode`.
+        """
+        metrics = [np.zeros((0, self.latent_dim, self.latent_dim))]
+        for batch in torch.split(self._codes(z), BATCH):
+            with _FORWARD, torch.no_grad():
+                columns = [
+                    jvp(self._model.decode, (batch,), (unit.expand_as(batch),))[1].flatten(1)
+                    for unit in torch.eye(self.latent_dim, device=self._device)
+                ]
+            jacobian = torch.stack(columns, dim=2).double()  # (B, C * H * W, D)
+            metrics.append((jacobian.mT @ jacobian).cpu().numpy())
+        return np.concatenate(metrics)
 
     def reconstruct(self, x: ArrayLike) -> NDArray[np.float32]:
         """Returns the decoded most likely codes of images x, (N, C, H, W).
@@ -133,6 +153,16 @@ class Session:
     def decoder(self) -> nn.Module:
         """Returns z -> images in [0, 1] as one module, for exporters."""
         return decoder_module(self._model)
+
+    def _codes(self, z: ArrayLike) -> Tensor:
+        codes = np.asarray(z, dtype=np.float32)
+        if codes.ndim != 2 or codes.shape[1] != self.latent_dim:
+            raise InputError(
+                "input-shape", what="z", wanted=f"(N, {self.latent_dim})", value=codes.shape
+            )
+        if not np.isfinite(codes).all():
+            raise InputError("input-not-finite", what="z", value=codes.ravel()[:4].tolist())
+        return torch.from_numpy(codes).to(self._device)
 
     def _images(self, x: ArrayLike) -> Tensor:
         images = np.asarray(x)
