@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from vae_core import data, inference, latent, thumbnails
 from vae_core import runs as run_folders
@@ -61,6 +61,7 @@ _codes: Memory[Codes] = Memory(32)
 _ledgers: Memory[Ledger] = Memory(32)
 _planes: Memory[latent.Plane] = Memory(64)
 _thumbnails: Memory[bytes] = Memory(64)
+_layers: Memory[dict[str, Any]] = Memory(96)
 
 
 def runs() -> tuple[Run | BrokenRun, ...]:
@@ -124,6 +125,11 @@ def thumbnail(run: Run) -> bytes:
         return thumbnails.codes_png(gallery_codes(run).mu, gallery(run).y, plane(run))
 
     return _thumbnails.get(_key(run), make)
+
+
+def layer(run: Run, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Returns what a layer of the run's map shows; see `ui.layers`."""
+    return _layers.get((*_key(run), name), make)
 
 
 def _key(run: Run) -> tuple[str, str]:

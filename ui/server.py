@@ -26,7 +26,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui import assets, latent_map, resources, tiles
+from ui import assets, latent_map, layers, resources, tiles
 from ui.quota import UploadQuota
 from vae_core import figures, latent
 from vae_core.errors import InputError, PlaygroundError
@@ -34,6 +34,7 @@ from vae_core.inference import to_uint8
 from vae_core.runs import BrokenRun, Run
 
 MAX_FRAMES = 501
+NEIGHBOURS = 8  # of an image, in each space
 MAX_COORDINATE = 1e6
 WANTED_FILES = 65_536
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -220,6 +221,44 @@ def point(request: Request) -> Response:
 
 
 @sentences
+def neighbours(request: Request) -> Response:
+    """The images nearest to one of the gallery: by code, and pixel by pixel (both Euclidean)."""
+    run = _run(request)
+    gallery = resources.gallery(run)
+    index = _digit(request, "index", len(gallery))
+    spaces = {
+        "latent": resources.gallery_codes(run).mu,
+        "pixel": gallery.x.reshape(len(gallery), -1) / np.float32(255),
+    }
+    found = {name: _others(codes, index) for name, codes in spaces.items()}
+    return _forever(
+        {
+            name: {
+                "indices": indices.tolist(),
+                "labels": gallery.y[indices].tolist(),
+                "distances": distances.tolist(),
+                "images": _pixels(gallery.x[indices]),
+            }
+            for name, (indices, distances) in found.items()
+        }
+    )
+
+
+def _others(codes: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the images nearest to one of them and how far they are, without itself."""
+    indices, distances = latent.nearest(codes, codes[index], NEIGHBOURS + 1)
+    others = np.flatnonzero(indices != index)[:NEIGHBOURS]
+    return indices[others], distances[others]
+
+
+@sentences
+def layer(request: Request) -> Response:
+    """What a layer of the run's map shows."""
+    run = _run(request)
+    return _forever(layers.layer(run, request.path_params["name"]))
+
+
+@sentences
 def path(request: Request) -> Response:
     """The pictures along a path between two images of the gallery."""
     run = _run(request)
@@ -269,6 +308,8 @@ routes = [
     Route("/api/runs/{run}/{digest}/map.json", map_json),
     Route("/api/runs/{run}/{digest}/place", place),
     Route("/api/runs/{run}/{digest}/point", point),
+    Route("/api/runs/{run}/{digest}/neighbours", neighbours),
+    Route("/api/runs/{run}/{digest}/layer/{name}.json", layer),
     Route("/api/runs/{run}/{digest}/path", path),
     Route("/api/transfer/{run}/{digest}/{run2}/{digest2}", transfer),
     Route("/tiles/{run}/{digest}/{level}/{column}/{row}.png", tile),

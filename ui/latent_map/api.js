@@ -31,6 +31,9 @@ export class Api {
   place = ([x, y], signal) => this.json(`/api/runs/${this.name}/place?z=${x},${y}`, signal);
   point = (index, signal) => this.json(`/api/runs/${this.name}/point?index=${index}`, signal);
 
+  neighbours = (index, signal) => this.json(`/api/runs/${this.name}/neighbours?index=${index}`, signal);
+  layer = (name, signal) => this.json(`/api/runs/${this.name}/layer/${name}.json`, signal);
+
   path({ start, end, method }, signal) {
     const query = new URLSearchParams({ start, end, method });
     return this.json(`/api/runs/${this.name}/path?${query}`, signal);

@@ -6,8 +6,6 @@ import { toPixel, unit } from "./geometry.js";
 import { nameOf, tileAt } from "./tiles.js";
 
 const CELL = 24; // pixels that a digit should have at least
-const INK = 0.3;
-const LINE = 0.45;
 const KEPT = 48; // drawn tiles
 
 export class Atlas {
@@ -16,27 +14,27 @@ export class Atlas {
     this.sprites = new Map();
   }
 
-  reset({ tiles, shape, prior }) {
-    Object.assign(this, { tiles, shape, prior });
+  reset({ tiles, shape }) {
+    Object.assign(this, { tiles, shape });
     this.sprites.clear();
   }
 
-  /** Draws what a frame shows; tiles that are missing are wanted, coarser ones stand in. */
-  draw(frame) {
+  /** Draws what a frame shows, with so much ink; tiles that are missing are wanted. */
+  draw(frame, ink) {
     if (!this.tiles) return;
     const context = this.prepare(frame);
+    if (!ink) return;
     const { square, cells } = this.tiles;
     const cell = square.side / cells / unit(frame); // pixels of a digit at level 0
     const level = Math.min(Math.max(Math.floor(Math.log2(cell / CELL)), 0), this.tiles.maxLevel);
     const first = tileAt(square, level, frame.x0, frame.y1);
     const last = tileAt(square, level, frame.x1, frame.y0);
-    context.globalAlpha = INK;
+    context.globalAlpha = ink;
     for (let column = first.column; column <= last.column; column++) {
       for (let row = first.row; row <= last.row; row++) {
         this.drawTile(context, frame, { level, column, row });
       }
     }
-    if (this.prior) this.drawPrior(context, frame);
   }
 
   prepare(frame) {
@@ -103,20 +101,5 @@ export class Atlas {
     this.sprites.set(name, canvas);
     if (this.sprites.size > KEPT) this.sprites.delete(this.sprites.keys().next().value);
     return canvas;
-  }
-
-  /** Circles at 1, 2 and 3 sigma of the prior N(0, I). */
-  drawPrior(context, frame) {
-    const [x, y] = toPixel(frame, [0, 0]);
-    context.globalAlpha = LINE;
-    context.strokeStyle = "#fff";
-    context.lineWidth = 1;
-    context.setLineDash([2, 4]);
-    for (const sigma of [1, 2, 3]) {
-      context.beginPath();
-      context.arc(x, y, sigma / unit(frame), 0, 2 * Math.PI);
-      context.stroke();
-    }
-    context.setLineDash([]);
   }
 }

@@ -61,6 +61,20 @@ export class Points {
     return best === null ? null : this.at(best);
   }
 
+  /** The k points nearest to a place, nearest first, without one that is itself there. */
+  nearestFew(x, y, k, without) {
+    const found = []; // [square, rank], rising
+    for (let i = 0; i < this.x.length; i++) {
+      const square = (this.x[i] - x) ** 2 + (this.y[i] - y) ** 2;
+      if (found.length === k && square >= found[k - 1][0]) continue;
+      if (this.index[i] === without) continue;
+      const place = found.findIndex(([other]) => square < other);
+      found.splice(place < 0 ? found.length : place, 0, [square, i]);
+      if (found.length > k) found.pop();
+    }
+    return found.map(([, i]) => this.at(i));
+  }
+
   /** The point that belongs to an image of the gallery. */
   of(index) {
     return this.rank.has(index) ? this.at(this.rank.get(index)) : null;

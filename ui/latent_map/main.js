@@ -3,8 +3,9 @@
 
 import { Api, Problem, loadOnce } from "./api.js";
 import { Atlas } from "./atlas.js";
-import { html, say } from "./dom.js";
+import { html, number, say } from "./dom.js";
 import { unit } from "./geometry.js";
+import { Layers } from "./layers.js";
 import { join } from "./link.js";
 import { Marks } from "./marks.js";
 import { Panel } from "./panel.js";
@@ -37,7 +38,14 @@ export default function mount(component) {
 
 class LatentMap {
   constructor(parent) {
-    this.panel = new Panel();
+    this.panel = new Panel({
+      dial: (draw) => this.dial(draw),
+      pin: (index) => this.pinImage(index),
+    });
+    this.layers = new Layers({
+      changed: () => this.redraw(),
+      fail: (error, retry) => this.fail(error, retry),
+    });
     this.atlas = new Atlas();
     this.marks = new Marks();
     this.plane = new Plane({
@@ -47,17 +55,19 @@ class LatentMap {
       move: () => this.redraw(),
       start: () => this.pinned?.z ?? this.step?.z,
     });
-    this.plane.element.prepend(this.atlas.element);
-    this.plane.element.append(this.marks.element);
+    this.plane.element.prepend(this.layers.field.element, this.atlas.element);
+    this.plane.element.append(this.layers.vectors.element, this.marks.element);
     this.classes = html("div", { class: "lm-classes", role: "group" });
     this.zooming = html("div", { class: "lm-zooming" });
     this.notice = html("p", { class: "lm-quiet", hidden: true });
     this.root = html(
       "section",
       { class: "lm", "data-testid": "latent-map", "data-ready": "false" },
+      this.layers.element,
       html("div", { class: "lm-stage" },
         this.classes,
         html("div", { class: "lm-frame" }, this.plane.element, this.zooming),
+        this.layers.legend,
         this.notice),
       this.panel.element,
     );
@@ -67,6 +77,7 @@ class LatentMap {
     this.pinned = null; // {z, index}
     this.answer = null; // the server's, to what is pinned
     this.sight = null; // what pointer or cursor is on: {z, point}
+    this.sample = null; // drawn from the pinned image's posterior: {z, pixels, caption}
     this.step = null; // where on the path: {z, pixels, t}
     this.chosen = new Set();
   }
@@ -90,8 +101,11 @@ class LatentMap {
 
   /** The picture stands beneath the plane where maps stand side by side, or there is little room. */
   lay() {
-    const narrow = this.root.clientWidth < NARROW;
-    this.root.classList.toggle("lm-compact", narrow || Boolean(this.data?.compact));
+    const compact = this.root.clientWidth < NARROW || Boolean(this.data?.compact);
+    if (this.root.classList.toggle("lm-compact", compact) !== this.compact) {
+      this.compact = compact;
+      this.layers.element.open = !compact;
+    }
   }
 
   // --- a run ---
@@ -145,10 +159,10 @@ class LatentMap {
       load: (tile) => this.api.tile(tile, tiles.cells + 1, shape),
       arrived: () => this.refresh(),
     });
-    this.answer = this.step = this.sight = null;
+    this.answer = this.step = this.sight = this.sample = null;
     this.panel.setUp(texts, run, map, this.digits);
     this.panel.tellQuietly(texts.hint);
-    this.atlas.reset({ tiles: this.tiles, shape, prior: map.prior });
+    this.atlas.reset({ tiles: this.tiles, shape });
     this.marks.name(
       map.figure.data.map(({ name, marker }, label) => ({
         name, colour: marker.color, centre: map.centres[label],
@@ -160,6 +174,7 @@ class LatentMap {
     this.theme = themeOf(this.root);
     this.root.dataset.theme = this.theme.dark ? "dark" : "light";
     await this.plane.draw(map, this.home, this.theme);
+    this.layers.setUp({ api: this.api, texts, map, points: this.plane.points, digits: this.digits });
     this.layButtons();
   }
 
@@ -199,7 +214,15 @@ class LatentMap {
   redraw() {
     if (!this.plane.drawn || !this.tiles) return;
     const frame = this.plane.frame();
-    this.atlas.draw(frame);
+    const { layers } = this;
+    this.plane.showPoints(layers.has("points"));
+    this.root.classList.toggle("lm-nameless", !layers.has("names"));
+    this.atlas.draw(frame, layers.has("atlas") ? layers.ink : 0);
+    layers.draw(frame, {
+      pin: this.data.path ? this.step : this.pinned,
+      sample: this.sample?.z,
+      sight: this.sight,
+    });
     this.marks.draw(frame, {
       pin: this.data.path ? this.step?.z : this.pinned?.z,
       cursor: this.sight,
@@ -250,9 +273,10 @@ class LatentMap {
     this.sight = sight;
     this.preview(sight.z);
     this.marks.look(this.plane.frame(), sight);
+    this.layers.look(this.plane.frame(), sight);
   }
 
-  preview(z, { refine = true } = {}) {
+  preview(z, { refine = true, caption = this.data.texts.preview } = {}) {
     const { home, tiles } = this;
     const frame = this.plane.frame();
     const depth = Math.floor(Math.log2((2 * home.half) / (frame.x1 - frame.x0)));
@@ -264,7 +288,7 @@ class LatentMap {
       });
     }
     if (tiles.preview(...z, this.pixels) < 0) return;
-    this.panel.show({ pixels: this.pixels, z, source: "preview", caption: this.data.texts.preview });
+    this.panel.show({ pixels: this.pixels, z, source: "preview", caption });
   }
 
   leave() {
@@ -276,6 +300,7 @@ class LatentMap {
   unsee() {
     this.sight = null;
     this.marks.look(this.plane.frame(), null);
+    this.layers.look(this.plane.frame(), null);
     this.showSettled();
   }
 
@@ -286,7 +311,8 @@ class LatentMap {
       if (!this.step) return;
       const caption = say(texts.at, { t: this.step.t.toFixed(2) });
       this.panel.show({ ...this.step, source: "exact", caption });
-    } else if (this.answer) {
+    } else if (this.sample) this.showSample();
+    else if (this.answer) {
       const { label, image, z } = this.answer;
       const caption =
         label === undefined ? texts.exact : say(texts.gallery, { label: this.panel.className(label) });
@@ -313,9 +339,11 @@ class LatentMap {
 
   async pin({ z, index }, { commit = false } = {}) {
     this.asking?.abort(); // an older answer never overwrites a newer one
+    this.dialling?.abort();
     const { signal } = (this.asking = new AbortController());
     const place = (index != null && this.plane.points.of(index)?.z) || z;
     this.pinned = { z: place, index: index ?? null };
+    this.sample = null;
     this.wish = this.pinned;
     this.answer = null;
     this.redraw();
@@ -326,10 +354,13 @@ class LatentMap {
       this.panel.complain(null);
       this.answer = answer;
       this.pinned.z = answer.z;
-      if (index != null) this.panel.tellPoint(answer);
-      else this.panel.tellPlace(answer);
+      if (index != null) {
+        this.panel.tellPoint(answer);
+        this.tellNeighbours(index, signal);
+      } else this.panel.tellPlace(answer);
       if (!this.sight) this.showSettled();
-      this.announce(this.panel.story.textContent, answer.z);
+      this.redraw();
+      this.announce(this.panel.summary, answer.z);
     } catch (error) {
       if (signal.aborted) return;
       this.fail(error, () => this.pin(this.pinned));
@@ -340,10 +371,52 @@ class LatentMap {
   /** The page wishes that nothing be pinned any more. */
   unpin() {
     this.asking?.abort();
-    this.pinned = this.answer = this.wish = null;
+    this.dialling?.abort();
+    this.pinned = this.answer = this.sample = this.wish = null;
     this.panel.tellQuietly(this.data.texts.hint);
     this.redraw();
     if (!this.sight) this.showSettled();
+  }
+
+  /** Pins an image that was clicked elsewhere than on the plane. */
+  pinImage(index) {
+    const pin = { z: this.plane.points.of(index).z, index };
+    this.sight = null;
+    this.link?.tell({ pin, run: this.data.run });
+    this.pin(pin, { commit: true });
+  }
+
+  async tellNeighbours(index, signal) {
+    try {
+      const answer = await this.api.neighbours(index, signal);
+      if (!signal.aborted) this.panel.tellNeighbours(answer);
+    } catch (error) {
+      this.fail(error, () => this.pin(this.pinned));
+    }
+  }
+
+  // --- drawing from a posterior: previewed while it is dialled, decoded exactly once it rests ---
+
+  async dial({ z, eps, settled }) {
+    this.dialling?.abort();
+    const { signal } = (this.dialling = new AbortController());
+    const sample = { z, caption: say(this.data.texts.drawn, { eps: eps.map((e) => number(e)).join(", ") }) };
+    this.sample = sample;
+    this.redraw();
+    this.showSample();
+    if (!settled) return;
+    try {
+      sample.pixels = bytesOf((await this.api.place(z, signal)).image);
+      if (this.sample === sample && !this.sight) this.showSample();
+    } catch (error) {
+      this.fail(error, () => this.dial({ z, eps, settled }));
+    }
+  }
+
+  showSample() {
+    const { z, pixels, caption } = this.sample;
+    if (pixels) this.panel.show({ pixels, z, source: "exact", caption });
+    else this.preview(z, { caption });
   }
 
   /** After a run is drawn: pins what was pinned before, or what the page or the group wishes. */
@@ -424,10 +497,11 @@ class LatentMap {
   }
 
   destroy() {
-    for (const request of [this.loading, this.asking, this.walking]) request?.abort();
+    for (const request of [this.loading, this.asking, this.walking, this.dialling]) request?.abort();
     this.resizing.disconnect();
     this.link?.leave();
     this.path?.destroy();
+    this.layers.destroy();
     this.plane.destroy();
     this.tiles?.close();
     this.root.remove();

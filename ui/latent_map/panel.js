@@ -1,13 +1,16 @@
 // The panel: the picture large, what made it, and the story of what is pinned.
 
 import { html, number, say } from "./dom.js";
-import { bytesOf, paint } from "./picture.js";
+import { bytesOf, paint, paintDifference } from "./picture.js";
+import { posterior } from "./posterior.js";
 
 const canvas = (name, label) =>
   html("canvas", { class: "lm-ink", "data-testid": name, role: "img", "aria-label": label ?? "" });
 
+/** `dial(draw)` hears of draws from the posterior, `pin(index)` of an image that was clicked. */
 export class Panel {
-  constructor() {
+  constructor(handlers) {
+    this.handlers = handlers;
     this.decoded = canvas("decoded");
     this.caption = html("p", { class: "lm-caption" });
     this.place = html("p", { class: "lm-place" });
@@ -49,7 +52,7 @@ export class Panel {
   /** An empty place: which image of the gallery is nearest. */
   tellPlace(answer) {
     const { nearest } = answer;
-    const sentence = say(this.texts.nearest, {
+    this.summary = say(this.texts.nearest, {
       label: this.className(nearest.label),
       distance: number(nearest.distance, this.digits),
     });
@@ -57,32 +60,25 @@ export class Panel {
       answer.z,
       html("div", { class: "lm-row" },
         this.small("nearest", nearest.original, this.texts.nearest.split(/[:{]/)[0]),
-        html("p", {}, sentence)),
+        html("p", {}, this.summary)),
     );
   }
 
-  /** An image of the gallery: original, reconstruction, posterior, what it costs. */
+  /** An image of the gallery: original, reconstruction, error, what it costs, its posterior. */
   tellPoint(answer) {
     const { texts } = this;
-    const kl = answer.kl.reduce((sum, unit) => sum + unit, 0);
-    const isVae = answer.std !== null;
-    const figures = {
-      recon: number(answer.recon, 1), kl: number(kl, 1), total: number(answer.recon + kl, 1),
-    };
-    const share = (100 * answer.recon) / (answer.recon + kl);
+    this.summary = say(texts.digit, { label: this.className(answer.label) });
+    this.neighbours = html("div", { class: "lm-neighbours" });
     this.tell(
       answer.z,
-      html("div", { class: "lm-pair" },
+      html("div", { class: "lm-trio" },
         this.named("original", answer.original, texts.original),
-        html("span", { class: "lm-arrow", "aria-hidden": "true" }, "→"),
-        this.named("reconstruction", answer.image, texts.reconstruction)),
-      html("p", {}, say(texts.digit, { label: this.className(answer.label) })),
-      isVae && html("p", {}, say(texts.posterior, {
-        x: number(answer.std[0], 3), y: number(answer.std[1], 3),
-      })),
-      html("div", { class: "lm-ledger", "aria-hidden": "true" },
-        html("span", { style: `width:${share}%` }), html("span", { style: `width:${100 - share}%` })),
-      html("p", { class: "lm-quiet" }, say(isVae ? texts.ledger : texts.ledger_ae, figures)),
+        this.named("reconstruction", answer.image, texts.reconstruction),
+        this.difference(answer)),
+      html("p", { class: "lm-quiet" }, say(texts.error_key, { mse: number(answer.mse, 3) })),
+      this.ledger(answer),
+      answer.std && posterior(answer, texts, this.handlers.dial),
+      this.neighbours,
     );
   }
 
@@ -91,6 +87,53 @@ export class Panel {
       html("strong", {}, this.texts.pinned), ` ${this.coordinates(z)}`,
       html("span", { class: "lm-quiet" }, this.run.name));
     this.story.replaceChildren(head, ...children.filter(Boolean));
+  }
+
+  /** What an image costs, term by term; the numbers shown add up as they are read. */
+  ledger({ recon, kl, std }) {
+    const { texts } = this;
+    const cents = (nats) => Math.round(100 * nats);
+    const terms = [[texts.reconstruction, cents(recon)]];
+    if (std) kl.forEach((nats, unit) => terms.push([say(texts.kl_unit, { unit: unit + 1 }), cents(nats)]));
+    const total = terms.reduce((sum, [, nats]) => sum + nats, 0);
+    const row = ([name, nats], kind) =>
+      html("tr", { class: kind },
+        html("th", { scope: "row" }, name),
+        html("td", { class: "lm-share", "aria-hidden": "true" },
+          html("span", { style: `width:${(100 * nats) / total}%` })),
+        html("td", {}, number(nats / 100)));
+    return html("table", { class: "lm-ledger", "data-testid": "ledger" },
+      html("caption", {}, std ? texts.ledger : texts.ledger_ae),
+      html("tbody", {}, ...terms.map((term) => row(term)), std && row([texts.ledger_total, total], "lm-total")));
+  }
+
+  difference(answer) {
+    const element = html("canvas", { "data-testid": "error", role: "img", "aria-label": this.texts.error });
+    paintDifference(element, bytesOf(answer.image), bytesOf(answer.original), this.map.image_shape);
+    return html("figure", {}, element, html("figcaption", {}, this.texts.error));
+  }
+
+  /** The images nearest to the pinned one, in each space; a click pins one of them. */
+  tellNeighbours({ latent, pixel }) {
+    const { texts } = this;
+    this.neighbours.replaceChildren(
+      ...[[texts.near_latent, latent, this.digits], [texts.near_pixel, pixel, 1]].flatMap(([title, found, digits]) => [
+        html("p", { class: "lm-quiet" }, title),
+        html("div", { class: "lm-thumbs", role: "group", "aria-label": title },
+          ...found.indices.map((index, i) => this.thumb(found, index, i, digits))),
+      ]),
+    );
+  }
+
+  thumb({ images, labels, distances }, index, i, digits) {
+    const size = this.map.image_shape.reduce((product, side) => product * side, 1);
+    const name = this.className(labels[i]);
+    const label = say(this.texts.neighbour, { label: name, distance: number(distances[i], digits) });
+    const picture = html("canvas", { class: "lm-ink", "aria-hidden": "true" });
+    paint(picture, bytesOf(images).subarray(i * size, (i + 1) * size), this.map.image_shape);
+    const onclick = () => this.handlers.pin(index);
+    return html("button", { type: "button", "data-index": index, "aria-label": label, title: label, onclick },
+      picture, name);
   }
 
   small(name, base64, label) {

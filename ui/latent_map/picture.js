@@ -36,3 +36,22 @@ export function paintSheet(canvas, pictures, shape, columns) {
     draw(context, pixels, shape, (i % columns) * width, Math.floor(i / columns) * height);
   });
 }
+
+const MORE = [214, 69, 0]; // red-orange: the first picture has more light here
+const LESS = [32, 108, 200]; // blue: it has less
+
+/** Draws first - second on nothing: what is equal stays clear, the colour says the sign. */
+export function paintDifference(canvas, first, second, [channels, height, width]) {
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  for (let i = 0; i < height * width; i++) {
+    let difference = 0;
+    for (let channel = 0; channel < channels; channel++) {
+      const at = channel * height * width + i;
+      difference += (first[at] - second[at]) / channels;
+    }
+    image.data.set([...(difference > 0 ? MORE : LESS), Math.round(Math.abs(difference))], 4 * i);
+  }
+  context.putImageData(image, 0, 0);
+}

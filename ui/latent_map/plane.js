@@ -133,6 +133,12 @@ export class Plane {
     });
   }
 
+  /** Hides or shows all points; hidden ones are not meant by the pointer. */
+  showPoints(shown) {
+    this.hidden = !shown;
+    this.graph.classList.toggle("lm-pointless", !shown);
+  }
+
   restyle(theme) {
     if (this.drawn) window.Plotly.relayout(this.graph, flat(colouring(theme)));
   }
@@ -168,9 +174,7 @@ export class Plane {
 
   /** The place at a pixel of the element, and the point that is meant there, if one is. */
   at(px, py) {
-    const frame = this.frame();
-    const z = toPlace(frame, px, py);
-    return { z, point: this.points.nearest(...z, REACH * unit(frame), this.counts) };
+    return this.under(toPlace(this.frame(), px, py));
   }
 
   destroy() {
@@ -298,8 +302,10 @@ export class Plane {
     event.preventDefault();
   }
 
+  /** A place, and the point that is meant there. */
   under(z) {
-    return { z, point: this.points.nearest(...z, REACH * unit(this.frame()), this.counts) };
+    const reach = REACH * unit(this.frame());
+    return { z, point: this.hidden ? null : this.points.nearest(...z, reach, this.counts) };
   }
 
   forget() {
