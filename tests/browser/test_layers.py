@@ -45,9 +45,14 @@ def line(page, name: str):
 def ink(page, selector: str) -> int:
     """How many of a canvas's pixels are drawn on."""
     return page.locator(selector).evaluate(
-        """canvas => !canvas.width ? 0 : canvas.getContext("2d")
-          .getImageData(0, 0, canvas.width, canvas.height).data
-          .reduce((sum, value, i) => sum + (i % 4 === 3 && value > 0), 0)"""
+        """canvas => {
+          if (!canvas.width) return 0;
+          const copy = new OffscreenCanvas(canvas.width, canvas.height);
+          const context = copy.getContext("2d", { willReadFrequently: true });
+          context.drawImage(canvas, 0, 0);
+          return context.getImageData(0, 0, canvas.width, canvas.height).data
+            .reduce((sum, value, i) => sum + (i % 4 === 3 && value > 0), 0);
+        }"""
     )
 
 
