@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui import assets, latent_map, packing, resources, tiles
 from ui.quota import UploadQuota
+from ui.selection import Selection, select
 from vae_core import figures, latent
 from vae_core.errors import InputError, PlaygroundError
 from vae_core.inference import to_uint8
@@ -242,6 +243,42 @@ def path(request: Request) -> Response:
     )
 
 
+def _selection(request: Request) -> Selection:
+    run, query = _run(request), request.query_params
+    return select(run, query.get("outline", ""), query.get("labels"))
+
+
+@sentences
+def selection(request: Request) -> Response:
+    """The images whose codes lie inside an outline: how many, their mean, the decode of mean z."""
+    found = _selection(request)
+    return _forever(
+        {
+            "n": len(found.indices),
+            "counts": found.counts,
+            "z": found.z.tolist(),
+            "mean": _pixels(found.mean_image),
+            "image": _pixels(found.decoded),
+        }
+    )
+
+
+@sentences
+def selection_csv(request: Request) -> Response:
+    return _download(_selection(request).csv(), "text/csv", f"{_run(request).id}-selection.csv")
+
+
+@sentences
+def selection_png(request: Request) -> Response:
+    return _download(_selection(request).png(), "image/png", f"{_run(request).id}-selection.png")
+
+
+def _download(content: str | bytes, kind: str, name: str) -> Response:
+    disposition = f'attachment; filename="{name}"'  # a run's id has no letter that needs care
+    headers = {**FOREVER, "Content-Disposition": disposition}
+    return Response(content, media_type=kind, headers=headers)
+
+
 @sentences
 def transfer(request: Request) -> Response:
     """Where another run's encoder puts the picture that this run decodes at z."""
@@ -271,6 +308,9 @@ routes = [
     Route("/api/runs/{run}/{digest}/place", place),
     Route("/api/runs/{run}/{digest}/point", point),
     Route("/api/runs/{run}/{digest}/path", path),
+    Route("/api/runs/{run}/{digest}/selection", selection),
+    Route("/api/runs/{run}/{digest}/selection.csv", selection_csv),
+    Route("/api/runs/{run}/{digest}/selection.png", selection_png),
     Route("/api/transfer/{run}/{digest}/{run2}/{digest2}", transfer),
     Route("/tiles/{run}/{digest}/{level}/{column}/{row}.png", tile),
 ]

@@ -5,16 +5,17 @@ import { Api, Problem, loadOnce } from "./api.js";
 import { Atlas } from "./atlas.js";
 import { html, say } from "./dom.js";
 import { unit } from "./geometry.js";
+import { icon } from "./icons.js";
 import { join } from "./link.js";
 import { Marks } from "./marks.js";
 import { Panel } from "./panel.js";
 import { Path } from "./path.js";
 import { bytesOf } from "./picture.js";
 import { Plane, hasWebGL } from "./plane.js";
+import { Selection } from "./selection.js";
 import { themeOf } from "./theme.js";
-import { Tiles, squareOf, tileAt } from "./tiles.js";
+import { Tiles, previewLevel, squareOf, tileAt } from "./tiles.js";
 
-const FINE = 3; // level of the tiles that previews are blended from at home: 128 cells a side
 const HELD = 4; // pixels that the pointer may tremble after a click before it looks elsewhere
 const NARROW = 640; // pixels
 const PAUSE = 3000; // ms before tiles are asked for again after a failure
@@ -49,6 +50,13 @@ class LatentMap {
     });
     this.plane.element.prepend(this.atlas.element);
     this.plane.element.append(this.marks.element);
+    this.selection = new Selection(this.plane, {
+      ask: (query, signal) => this.api.selection(query, signal),
+      address: (file, query) => this.api.address(file, query),
+      announce: (sentence) => this.panel.announce(sentence),
+      fail: (error, retry) => this.fail(error, retry),
+    });
+    this.panel.element.append(this.selection.element);
     this.classes = html("div", { class: "lm-classes", role: "group" });
     this.zooming = html("div", { class: "lm-zooming" });
     this.notice = html("p", { class: "lm-quiet", hidden: true });
@@ -57,7 +65,7 @@ class LatentMap {
       { class: "lm", "data-testid": "latent-map", "data-ready": "false" },
       html("div", { class: "lm-stage" },
         this.classes,
-        html("div", { class: "lm-frame" }, this.plane.element, this.zooming),
+        html("div", { class: "lm-frame" }, this.plane.element, this.selection.tools, this.zooming),
         this.notice),
       this.panel.element,
     );
@@ -80,7 +88,7 @@ class LatentMap {
       names.some((name) => JSON.stringify(before?.[name]) !== JSON.stringify(data[name]));
     if (changed("group", "link")) this.joinGroup();
     if (changed("order") || !before) this.wish = data.pin ?? this.wish;
-    if (changed("run", "texts", "plane")) this.load();
+    if (changed("run", "texts", "plane", "palette")) this.load();
     else {
       this.restyle();
       if (this.ready && changed("order")) data.pin ? this.pin(data.pin) : this.unpin();
@@ -128,8 +136,9 @@ class LatentMap {
   }
 
   async setUp(map) {
-    const { run, texts, plane } = this.data;
+    const { run, texts, plane, palette } = this.data;
     const { image_shape: shape, tiles } = map;
+    for (const { marker, meta } of map.figure.data) marker.color = palette[meta.label % palette.length];
     this.map = map;
     this.home = plane ?? map.plane;
     this.digits = map.plane.half >= 20 ? 1 : 2;
@@ -161,6 +170,7 @@ class LatentMap {
     this.root.dataset.theme = this.theme.dark ? "dark" : "light";
     await this.plane.draw(map, this.home, this.theme);
     this.layButtons();
+    this.selection.setUp(texts, map, !this.data.path);
   }
 
   layButtons() {
@@ -175,17 +185,19 @@ class LatentMap {
           if (!this.chosen.delete(label)) this.chosen.add(label);
           button.setAttribute("aria-pressed", this.chosen.has(label));
           this.plane.emphasise(this.chosen);
+          this.selection.apply();
         };
         return button;
       }),
     );
     const tool = (sign, label, act) =>
       html("button", { type: "button", "aria-label": label, title: label, onclick: act }, sign);
-    this.zooming.replaceChildren(
+    this.zooming.replaceChildren(...[
       tool("+", texts.zoom_in, () => this.plane.zoom(1.5)),
       tool("\u2212", texts.zoom_out, () => this.plane.zoom(1 / 1.5)),
       tool("\u2922", texts.show_all, () => this.plane.showAll()),
-    );
+      document.fullscreenEnabled && tool(icon("screen"), texts.full_screen, () => toggleFullScreen(this.root)),
+    ].filter(Boolean));
   }
 
   restyle() {
@@ -200,6 +212,7 @@ class LatentMap {
     if (!this.plane.drawn || !this.tiles) return;
     const frame = this.plane.frame();
     this.atlas.draw(frame);
+    this.selection.draw();
     this.marks.draw(frame, {
       pin: this.data.path ? this.step?.z : this.pinned?.z,
       cursor: this.sight,
@@ -254,9 +267,7 @@ class LatentMap {
 
   preview(z, { refine = true } = {}) {
     const { home, tiles } = this;
-    const frame = this.plane.frame();
-    const depth = Math.floor(Math.log2((2 * home.half) / (frame.x1 - frame.x0)));
-    const level = Math.min(FINE + Math.max(depth, 0), tiles.maxLevel);
+    const level = previewLevel(home, this.plane.frame(), tiles.maxLevel);
     if (refine && performance.now() - (this.failedAt ?? -PAUSE) >= PAUSE) {
       tiles.want(tileAt(tiles.square, level, ...z)).catch((error) => {
         this.failedAt = performance.now();
@@ -428,8 +439,13 @@ class LatentMap {
     this.resizing.disconnect();
     this.link?.leave();
     this.path?.destroy();
+    this.selection.destroy();
     this.plane.destroy();
     this.tiles?.close();
     this.root.remove();
   }
 }
+
+/** For the projector: the map alone fills the screen; Escape leaves as everywhere. */
+const toggleFullScreen = (root) =>
+  document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen();
