@@ -63,6 +63,9 @@ FRAME = """(root) => {
   };
 }"""
 
+# Whether a button of the map lies over a pixel.
+COVERED = "([x, y]) => Boolean(document.elementFromPoint(x, y)?.closest('button'))"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--launches", type=int, default=3, help="cold starts (default: 3)")
@@ -119,6 +122,8 @@ def click(page: Any, n: int, rng: random.Random) -> dict[str, Any]:
     for number, kind in enumerate(kinds):
         frame = root.evaluate(FRAME)
         x, y = _spot(kind, frame, rng)
+        while page.evaluate(COVERED, [x, y]):
+            x, y = _spot(kind, frame, rng)
         page.evaluate("window.__watch.result = null")
         page.mouse.move(x, y, steps=3)
         page.wait_for_timeout(rng.uniform(30, 150))  # a hand is never at once

@@ -119,7 +119,7 @@ class Lesson:
 
     def _somewhere(self) -> tuple[float, float]:
         box = self.page.locator(f"{MAP} .lm-atlas").first.bounding_box()
-        right, down = self.rng.uniform(0.02, 0.9), self.rng.uniform(0.02, 0.95)
+        right, down = self.rng.uniform(0.02, 0.9), self.rng.uniform(0.02, 0.95)  # no button there
         return box["x"] + right * box["width"], box["y"] + down * box["height"]
 
 

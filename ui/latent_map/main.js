@@ -64,8 +64,8 @@ class LatentMap {
       "section",
       { class: "lm", "data-testid": "latent-map", "data-ready": "false" },
       html("div", { class: "lm-stage" },
-        this.classes,
-        html("div", { class: "lm-frame" }, this.plane.element, this.selection.tools, this.zooming),
+        html("div", { class: "lm-bar" }, this.classes, this.selection.tools),
+        html("div", { class: "lm-frame" }, this.plane.element, this.zooming),
         this.notice),
       this.panel.element,
     );
