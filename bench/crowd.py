@@ -37,7 +37,9 @@ class Session:
 
     async def run(self, http: httpx2.AsyncClient, opened: asyncio.Barrier, seconds: float) -> None:
         address = self.address.replace("http", "ws", 1) + "/_stcore/stream"
-        async with websockets.connect(address, subprotocols=["streamlit"], max_size=None) as socket:
+        # between two clicks nobody reads: nothing may wait for that, not even the end
+        patient = {"max_size": None, "max_queue": None, "ping_interval": None, "close_timeout": 1}
+        async with websockets.connect(address, subprotocols=["streamlit"], **patient) as socket:
             self.socket = socket
             await self.rerun()
             await opened.wait()

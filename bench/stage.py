@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import shutil
 import socket
 import subprocess
@@ -69,6 +70,21 @@ def server(kept: Path | None = None) -> Iterator[Server]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def settle(app: Server) -> None:
+    """Waits until a server has warmed up: it has used next to no processor for a second."""
+    deadline = time.perf_counter() + PATIENCE_S
+    while time.perf_counter() < deadline:
+        before = _processor_seconds(app.pid)
+        time.sleep(1)
+        if _processor_seconds(app.pid) - before < 0.05:
+            return
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _healthy(address: str) -> bool:

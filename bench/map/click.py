@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from bench.launch import click
-from bench.stage import ROOT, at_most, chromium, complaints_of, open_map, server
+from bench.stage import ROOT, at_most, chromium, complaints_of, open_map, server, settle
 
 CLICKS = 40  # on places, and as many on points
 ALONE_P95_MS, CROWD_P95_MS = 150.0, 300.0
@@ -17,6 +17,7 @@ SECONDS_A_CLICK = 0.75  # that one click takes to make, wait for and weigh, gene
 
 def measure(driver: Any, seed: int) -> dict[str, Any]:
     with server() as app:
+        settle(app)
         alone = _clicks(driver, app.address, seed, ALONE_P95_MS)
         seconds = str(2 * CLICKS * SECONDS_A_CLICK)
         command = [sys.executable, "-m", "bench.crowd", app.address, str(OTHERS), seconds]

@@ -25,6 +25,7 @@ from bench.stage import (
     open_map,
     say,
     server,
+    settle,
 )
 
 RUN = "vae-keras-dense"
@@ -56,6 +57,7 @@ RESET = """() => Object.assign(window.__hover, {
 
 def measure(driver: Any, seed: int) -> dict[str, Any]:
     with server() as app:
+        settle(app)
         return {
             f"{5000 * copies:,} points": _hover(driver, app.address, copies, seed)
             for copies in (1, COPIES)

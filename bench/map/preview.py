@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.stage import at_least, chromium, say, server
+from bench.stage import at_least, chromium, say, server, settle
 from vae_core.data import load_gallery
 from vae_core.inference import open_session, to_uint8
 from vae_core.runs import SHIPPED, Run, list_runs
@@ -49,6 +49,7 @@ BLEND = """async ({ folder, run, places }) => {
 def measure(driver: Any, seed: int) -> dict[str, Any]:
     found = {}
     with server() as app, chromium(driver) as browser:
+        settle(app)
         page = browser.new_page()
         page.goto(app.address)
         module = page.locator("script[src*=latent_map]").first.get_attribute("src")

@@ -5,6 +5,7 @@ not taken for a leak. The heap is weighed on the same page after a collection; t
 after every few clicks.
 """
 
+import itertools
 import random
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from bench.stage import (
     open_map,
     say,
     server,
+    settle,
 )
 
 HOVERS, CLICKS, ZOOMS, CHANGES = 1000, 200, 50, 20
@@ -39,6 +41,7 @@ COUNT_LOST = """
 def measure(driver: Any, seed: int) -> dict[str, Any]:
     rng = random.Random(seed)
     with server() as app, chromium(driver) as browser:
+        settle(app)
         page = browser.new_page(viewport={"width": 1400, "height": 900})
         complaints = complaints_of(page, app.address)
         page.add_init_script(COUNT_LOST)
@@ -63,7 +66,13 @@ def measure(driver: Any, seed: int) -> dict[str, Any]:
         lost = page.evaluate("window.__lost")
         rss.append(_rss(app.pid))
     weighed = rss[1:-1]
-    slope = np.polyfit(WEIGH_EVERY * np.arange(len(weighed)), weighed, 1)[0]
+    # the median slope of all pairs (Theil and Sen): memory given back once is no merit
+    slope = np.median(
+        [
+            (b - a) / (WEIGH_EVERY * (j - i))
+            for (i, a), (j, b) in itertools.combinations(enumerate(weighed), 2)
+        ]
+    )
     return {
         "hovers": HOVERS,
         "clicks": CLICKS,

@@ -1,6 +1,6 @@
 """First and second visit: seconds to a usable map, and bytes over the wire.
 
-A first visit meets a fresh server and an empty browser; a second one the same browser's cache.
+A first visit meets a server that nobody has visited since it warmed up, and an empty browser; a second one the same browser's cache.
 Bytes are what Chromium received, headers and all, until nothing more arrives, plus the messages of
 Streamlit's websocket unpacked, which is more than what travelled.
 """
@@ -9,7 +9,7 @@ import statistics
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.stage import at_most, chromium, complaints_of, open_map, say, server
+from bench.stage import at_most, chromium, complaints_of, open_map, say, server, settle
 
 LAUNCHES = 3
 FIRST_S, SECOND_S, FIRST_MB = 3.5, 2.0, 3.0
@@ -21,6 +21,7 @@ def measure(driver: Any, seed: int) -> dict[str, Any]:
     first, second, complaints = [], [], []
     for number in range(LAUNCHES):
         with server() as app, chromium(driver) as browser:
+            settle(app)
             context = browser.new_context(viewport={"width": 1400, "height": 900})
             for visits in (first, second):
                 page = context.new_page()
