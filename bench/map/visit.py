@@ -1,8 +1,8 @@
 """First and second visit: seconds to a usable map, and bytes over the wire.
 
-A first visit meets a server that nobody has visited since it warmed up, and an empty browser; a second one the same browser's cache.
-Bytes are what Chromium received, headers and all, until nothing more arrives, plus the messages of
-Streamlit's websocket unpacked, which is more than what travelled.
+A first visit meets a server that has warmed up but seen nobody, and an empty browser; a second one
+meets the same browser's cache. Bytes are what Chromium received, headers and all, until nothing
+more arrives, plus the messages of Streamlit's websocket unpacked, which is more than travelled.
 """
 
 import statistics
