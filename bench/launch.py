@@ -7,38 +7,29 @@ decodes at the z that the canvas names.
 """
 
 import argparse
-import contextlib
 import json
-import math
 import os
 import random
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import NotPossible
-from vae_core.errors import InputError
-
-ROOT = Path(__file__).resolve().parent.parent
-HEALTH_LIMIT_S, READY_LIMIT_S, CLICK_P95_LIMIT_MS = 8.0, 5.0, 250.0
-PATIENCE_S = 60.0
-BROWSER_OPTIONS = (
-    "--no-sandbox",
-    "--use-gl=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--disable-background-networking",
+from bench.stage import (
+    MAP,
+    PATIENCE_S,
+    ROOT,
+    chromium,
+    complaints_of,
+    open_map,
+    percentiles,
+    playwright,
+    say,
+    server,
 )
-MAP = "[data-testid=latent-map]"
-READY = f"{MAP}[data-ready=true]"
+
+HEALTH_LIMIT_S, READY_LIMIT_S, CLICK_P95_LIMIT_MS = 8.0, 5.0, 250.0
 
 # Watches the picture's canvas: from a released button to the next exact picture.
 WATCH = """(root) => {
@@ -72,6 +63,9 @@ FRAME = """(root) => {
   };
 }"""
 
+# Whether a button of the map lies over a pixel.
+COVERED = "([x, y]) => Boolean(document.elementFromPoint(x, y)?.closest('button'))"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--launches", type=int, default=3, help="cold starts (default: 3)")
@@ -83,22 +77,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise InputError("package-missing", package="playwright") from error
-
     health, ready, clicks = [], [], {}
-    with sync_playwright() as playwright:
+    with playwright() as driver:
         for number in range(max(1, arguments.launches)):
-            with _server(arguments.log) as (address, seconds, log), _page(playwright) as visit:
-                health.append(seconds)
-                ready.append(visit.open(address))
-                _say(f"launch {number + 1}: health {seconds:.2f} s, map {ready[-1]:.2f} s")
+            with server(arguments.log) as app, chromium(driver) as browser:
+                page = browser.new_page(viewport={"width": 1280, "height": 900})
+                complaints = complaints_of(page, app.address)
+                health.append(app.seconds)
+                ready.append(open_map(page, app.address))
+                say(f"launch {number + 1}: health {app.seconds:.2f} s, map {ready[-1]:.2f} s")
                 if number + 1 == max(1, arguments.launches):
-                    clicks = visit.click(arguments.clicks, random.Random(arguments.seed))
-                    complaints = visit.complaints
-                    lines = log.read_text(errors="replace").splitlines()
+                    clicks = click(page, arguments.clicks, random.Random(arguments.seed))
+                    lines = app.log.read_text(errors="replace").splitlines()
     p95 = clicks["all"]["p95_ms"]
     return {
         "benchmark": "launch",
@@ -121,119 +111,42 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-@contextlib.contextmanager
-def _server(kept: Path | None) -> Iterator[tuple[str, float, Path]]:
-    """Starts the app and yields its address, the seconds to its first health answer, its log."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    options = {"port": port, "address": "127.0.0.1", "headless": "true", "fileWatcherType": "none"}
-    command += [word for k, v in options.items() for word in (f"--server.{k}", str(v))]
-    with tempfile.TemporaryDirectory() as folder:
-        log = kept or Path(folder, "server.log")
-        with log.open("wb") as output:
-            begin = time.perf_counter()
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
-        try:
-            address = f"http://127.0.0.1:{port}"
-            while not _healthy(address):
-                if process.poll() is not None or time.perf_counter() - begin > PATIENCE_S:
-                    said = log.read_text(errors="replace").strip().splitlines() or ["nothing"]
-                    raise NotPossible(f"The server gave no health answer; it last said: {said[-1]}")
-                time.sleep(0.02)
-            yield address, time.perf_counter() - begin, log
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _healthy(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/api/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-@contextlib.contextmanager
-def _page(playwright: Any) -> Iterator["_Visit"]:
-    installed = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
-    browser = playwright.chromium.launch(
-        executable_path=next(filter(None, installed), None), args=list(BROWSER_OPTIONS)
-    )
-    try:
-        yield _Visit(browser.new_page(viewport={"width": 1280, "height": 900}))
-    finally:
-        browser.close()
-
-
-class _Visit:
-    def __init__(self, page: Any) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        page.on("console", self._on_console)
-        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        page.on("request", self._on_request)
-
-    def open(self, address: str) -> float:
-        self.address = address
-        begin = time.perf_counter()
-        self.page.goto(address, wait_until="commit")
-        self.page.wait_for_selector(READY, timeout=PATIENCE_S * 1000)
-        return time.perf_counter() - begin
-
-    def click(self, n: int, rng: random.Random) -> dict[str, Any]:
-        """Clicks n empty places and n points in a shuffled order, and weighs the answers."""
-        root = self.page.query_selector(MAP)
-        run = root.get_attribute("data-run")
-        root.evaluate(WATCH)
-        kinds = ["place", "point"] * n
-        rng.shuffle(kinds)
-        answers = []
-        for number, kind in enumerate(kinds):
-            frame = root.evaluate(FRAME)
+def click(page: Any, n: int, rng: random.Random) -> dict[str, Any]:
+    """Clicks n empty places and n points in a shuffled order, and weighs the answers."""
+    root = page.query_selector(MAP)
+    run = root.get_attribute("data-run")
+    root.evaluate(WATCH)
+    kinds = ["place", "point"] * n
+    rng.shuffle(kinds)
+    answers = []
+    for number, kind in enumerate(kinds):
+        frame = root.evaluate(FRAME)
+        x, y = _spot(kind, frame, rng)
+        while page.evaluate(COVERED, [x, y]):
             x, y = _spot(kind, frame, rng)
-            self.page.evaluate("window.__watch.result = null")
-            self.page.mouse.move(x, y, steps=3)
-            self.page.wait_for_timeout(rng.uniform(30, 150))  # a hand is never at once
-            self.page.mouse.down()
-            self.page.mouse.up()
-            self.page.wait_for_function("window.__watch.result", timeout=PATIENCE_S * 1000)
-            answer = self.page.evaluate("window.__watch.result")
-            wanted = _place(frame, x, y)
-            z = [float(part) for part in answer["z"].split(",")]
-            pixels = max(
-                abs(a - b) * frame["width"] / (frame["x"][1] - frame["x"][0])
-                for a, b in zip(z, wanted, strict=True)
-            )
-            answers.append({**answer, "kind": kind, "off_px": pixels})
-            _say(f"click {number + 1}/{len(kinds)}: {kind}, {answer['milliseconds']:.0f} ms")
-        times = {
-            kind: [a["milliseconds"] for a in answers if a["kind"] == kind] for kind in set(kinds)
-        }
-        return {
-            "run": run,
-            "places": _percentiles(times["place"]),
-            "points": _percentiles(times["point"]),
-            "all": _percentiles([a["milliseconds"] for a in answers]),
-            "pictures": _compared(run, answers),
-        }
-
-    def _on_console(self, message: Any) -> None:
-        # software rendering tells of its own slowness; a graphics card has nothing to say
-        if message.type in ("error", "warning") and "GL Driver Message" not in message.text:
-            self.complaints.append(f"{message.type}: {message.text}")
-
-    def _on_request(self, request: Any) -> None:
-        if not request.url.startswith((self.address, "data:", "blob:", "ws://127.0.0.1")):
-            self.complaints.append(f"request to another host: {request.url}")
+        page.evaluate("window.__watch.result = null")
+        page.mouse.move(x, y, steps=3)
+        page.wait_for_timeout(rng.uniform(30, 150))  # a hand is never at once
+        page.mouse.down()
+        page.mouse.up()
+        page.wait_for_function("window.__watch.result", timeout=PATIENCE_S * 1000)
+        answer = page.evaluate("window.__watch.result")
+        wanted = _place(frame, x, y)
+        z = [float(part) for part in answer["z"].split(",")]
+        pixels = max(
+            abs(a - b) * frame["width"] / (frame["x"][1] - frame["x"][0])
+            for a, b in zip(z, wanted, strict=True)
+        )
+        answers.append({**answer, "kind": kind, "off_px": pixels})
+        say(f"click {number + 1}/{len(kinds)}: {kind}, {answer['milliseconds']:.0f} ms")
+    times = {kind: [a["milliseconds"] for a in answers if a["kind"] == kind] for kind in set(kinds)}
+    return {
+        "run": run,
+        "places": percentiles(times["place"]),
+        "points": percentiles(times["point"]),
+        "all": percentiles([a["milliseconds"] for a in answers]),
+        "pictures": _compared(run, answers),
+    }
 
 
 def _spot(kind: str, frame: dict[str, Any], rng: random.Random) -> tuple[float, float]:
@@ -288,22 +201,9 @@ def _compared(run: str, answers: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _percentiles(values: list[float]) -> dict[str, float]:
-    ordered = sorted(values)
-
-    def at(share: float) -> float:
-        return round(ordered[math.ceil(share * len(ordered)) - 1], 1)  # nearest rank
-
-    return {"n": len(values), "p50_ms": at(0.5), "p95_ms": at(0.95), "max_ms": at(1.0)}
-
-
 def _complains(line: str) -> bool:
     return any(word in line.lower() for word in ("error", "warning", "traceback", "exception"))
 
 
 def _rounded(values: list[float]) -> list[float]:
     return [round(value, 3) for value in values]
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)

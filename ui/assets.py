@@ -4,13 +4,14 @@ All addresses carry one version, the digest of all files, so an answer is good f
 script may import another component's by its relative address.
 """
 
-import gzip
 import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 import plotly
+
+from ui.packing import pack
 
 _UI = Path(__file__).parent
 _COMPONENTS = ("draw_pad", "latent_map")  # folders of scripts and styles
@@ -53,6 +54,6 @@ def address(name: str) -> str:
 
 
 @cache
-def packed(file: Path) -> bytes:
-    """Returns a file of `ASSETS`, gzipped."""
-    return gzip.compress(file.read_bytes(), 9, mtime=0)
+def packed(file: Path, encoding: str) -> bytes:
+    """Returns a file of `ASSETS`, compressed."""
+    return pack(file.read_bytes(), encoding)

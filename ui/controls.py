@@ -20,6 +20,7 @@ from ui.latent_map import Pin, latent_map
 from vae_core import exports
 from vae_core.data import Images
 from vae_core.errors import PlaygroundError
+from vae_core.figures import PALETTES
 from vae_core.runs import BrokenRun, Run
 
 EXAMPLES = 7  # pictures of one class that are offered at a time
@@ -47,6 +48,11 @@ def language_switch() -> None:
         required=True,
         **state.tied("lang", language()),
     )
+
+
+def palette_switch() -> None:
+    """The colours of the classes."""
+    choose_one("palette", t("palette.label"), {name: t(f"palette.{name}") for name in PALETTES})
 
 
 def choose_one(name: str, label: str, options: Mapping[str, str], **looks: Any) -> str:

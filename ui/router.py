@@ -47,6 +47,7 @@ runs = controls.planar_runs()
 with st.sidebar:
     if runs and screen in ONE_RUN:
         controls.pick_run("run", t("run.label"), controls.current_run())
+    controls.palette_switch()
     controls.language_switch()
     controls.tell_left_out()
 

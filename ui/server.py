@@ -7,7 +7,6 @@ mistake in an address is answered with one sentence.
 
 import base64
 import gc
-import gzip
 import json
 import math
 import threading
@@ -26,8 +25,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui import assets, latent_map, layers, resources, tiles
+from ui import assets, latent_map, layers, packing, resources, tiles
 from ui.quota import UploadQuota
+from ui.selection import Selection, select
 from vae_core import figures, latent
 from vae_core.errors import InputError, PlaygroundError
 from vae_core.inference import to_uint8
@@ -144,10 +144,12 @@ def asset(request: Request) -> Response:
     if file is None:
         raise NotFoundError("There is no such file.")
     kind = "text/css" if file.suffix == ".css" else "text/javascript"
-    content, headers = assets.packed(file), {**FOREVER, "Vary": "Accept-Encoding"}
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(content, media_type=kind, headers={**headers, "Content-Encoding": "gzip"})
-    return Response(gzip.decompress(content), media_type=kind, headers=headers)
+    headers = {**FOREVER, "Vary": "Accept-Encoding"}
+    encoding = packing.encoding_for(request.headers.get("accept-encoding", ""))
+    if encoding is None:
+        return Response(file.read_bytes(), media_type=kind, headers=headers)
+    content = assets.packed(file, encoding)
+    return Response(content, media_type=kind, headers={**headers, "Content-Encoding": encoding})
 
 
 @sentences
@@ -280,6 +282,42 @@ def path(request: Request) -> Response:
     )
 
 
+def _selection(request: Request) -> Selection:
+    run, query = _run(request), request.query_params
+    return select(run, query.get("outline", ""), query.get("labels"))
+
+
+@sentences
+def selection(request: Request) -> Response:
+    """The images whose codes lie inside an outline: how many, their mean, the decode of mean z."""
+    found = _selection(request)
+    return _forever(
+        {
+            "n": len(found.indices),
+            "counts": found.counts,
+            "z": found.z.tolist(),
+            "mean": _pixels(found.mean_image),
+            "image": _pixels(found.decoded),
+        }
+    )
+
+
+@sentences
+def selection_csv(request: Request) -> Response:
+    return _download(_selection(request).csv(), "text/csv", f"{_run(request).id}-selection.csv")
+
+
+@sentences
+def selection_png(request: Request) -> Response:
+    return _download(_selection(request).png(), "image/png", f"{_run(request).id}-selection.png")
+
+
+def _download(content: str | bytes, kind: str, name: str) -> Response:
+    disposition = f'attachment; filename="{name}"'  # a run's id has no letter that needs care
+    headers = {**FOREVER, "Content-Disposition": disposition}
+    return Response(content, media_type=kind, headers=headers)
+
+
 @sentences
 def transfer(request: Request) -> Response:
     """Where another run's encoder puts the picture that this run decodes at z."""
@@ -311,6 +349,9 @@ routes = [
     Route("/api/runs/{run}/{digest}/neighbours", neighbours),
     Route("/api/runs/{run}/{digest}/layer/{name}.json", layer),
     Route("/api/runs/{run}/{digest}/path", path),
+    Route("/api/runs/{run}/{digest}/selection", selection),
+    Route("/api/runs/{run}/{digest}/selection.csv", selection_csv),
+    Route("/api/runs/{run}/{digest}/selection.png", selection_png),
     Route("/api/transfer/{run}/{digest}/{run2}/{digest2}", transfer),
     Route("/tiles/{run}/{digest}/{level}/{column}/{row}.png", tile),
 ]
@@ -370,26 +411,24 @@ class PackedStatic:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._packed: dict[str, Response] = {}
+        self._packed: dict[tuple[str, str], Response] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name = scope.get("path", "")
-        if not (
-            _is_get(scope)
-            and name.startswith("/static/")
-            and name.endswith((".js", ".css"))
-            and b"gzip" in _header(scope, b"accept-encoding")
-        ):
+        name, encoding = scope.get("path", ""), None
+        if _is_get(scope) and name.startswith("/static/") and name.endswith((".js", ".css")):
+            encoding = packing.encoding_for(_header(scope, b"accept-encoding").decode("latin-1"))
+        if encoding is None:
             await self.app(scope, receive, send)
             return
-        answer = self._packed.get(name)
+        answer = self._packed.get((name, encoding))
         if answer is None:
             answer = await _whole_answer(self.app, scope, receive)
             if answer.status_code == 200:
-                answer = _with_body(answer, await to_thread.run_sync(gzip.compress, answer.body))
-                answer.headers["content-encoding"] = "gzip"
+                body = await to_thread.run_sync(packing.pack, answer.body, encoding)
+                answer = _with_body(answer, body)
+                answer.headers["content-encoding"] = encoding
                 answer.headers["vary"] = "Accept-Encoding"
-                self._packed[name] = answer
+                self._packed[name, encoding] = answer
         await answer(scope, receive, send)
 
 
@@ -472,16 +511,22 @@ async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     """Makes the first visitor's first answers ready, then keeps the collector off them."""
     _allow_many_files()
     torch.set_num_threads(1)  # decodes are tiny; the cores belong to other visitors
+    packing_assets = threading.Thread(target=_pack_assets, name="packing", daemon=True)
+    packing_assets.start()  # beside the warm-up: the compressor does not hold the interpreter
     await to_thread.run_sync(_warm_up, "dense")
     # a daemon: nobody who stops the server waits for a map that nobody will see
     threading.Thread(target=_warm_up, args=("conv",), name="warm-up", daemon=True).start()
     yield {}
 
 
+def _pack_assets() -> None:
+    """Compresses the map's files in the encoding that all of today's browsers ask for."""
+    for file in assets.ASSETS.values():
+        assets.packed(file, "br")
+
+
 def _warm_up(kind: str) -> None:
     """Makes the maps of all runs of a kind of network; conv ones take seconds to encode."""
-    for file in assets.ASSETS.values():
-        assets.packed(file)
     for run in resources.runs():
         if isinstance(run, Run) and run.card.config.model.network.kind == kind:
             with suppress(PlaygroundError):

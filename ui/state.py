@@ -10,7 +10,8 @@ from typing import Any
 
 import streamlit as st
 
-SHARED = ("lang", "run")  # choices that follow from screen to screen; all others belong to one
+# choices that follow from screen to screen; all others belong to one
+SHARED = ("lang", "run", "palette")
 
 
 def enter(screen: str) -> None:

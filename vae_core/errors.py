@@ -98,6 +98,7 @@ MESSAGES: Mapping[str, str] = {
     ),
     "input-choice": "{what} should be one of {known}, and {value!r} was given: choose one of them.",
     "input-unreadable": "{what} could not be read ({reason}): correct it and try again.",
+    "selection-empty": "No image lies inside this outline: draw it around at least one.",
     # drawings and picture files
     "input-blank": (
         "There is no digit to be seen: draw one, or choose a picture of one that stands out from "

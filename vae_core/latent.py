@@ -282,6 +282,30 @@ def common_plane(first: Plane, second: Plane) -> Plane:
     return Plane(center=(x, y), half=float((high - low).max()) / 2)
 
 
+def inside(codes: ArrayLike, outline: ArrayLike) -> NDArray[np.bool_]:
+    """Returns which codes (N, 2) lie inside a closed outline (K, 2), by the even-odd rule.
+
+    Every sum is taken in double precision in the order of `inside` in geometry.js, so that browser
+    and server agree on each code, even on the edge.
+
+    Raises:
+        InputError: The outline has fewer than three corners or is not finite.
+    """
+    outline = np.asarray(outline, np.float64)
+    if outline.ndim != 2 or outline.shape[1] != 2 or len(outline) < 3:
+        raise InputError(
+            "input-shape", what="outline", wanted="(3 or more, 2)", value=outline.shape
+        )
+    _finite("outline", outline)
+    x, y = np.asarray(codes, np.float64).T
+    within = np.zeros(len(x), bool)
+    for (ax, ay), (bx, by) in zip(outline, np.roll(outline, 1, axis=0), strict=True):
+        if ay != by:  # an edge along x crosses no ray along x
+            crosses = (ay > y) != (by > y)
+            within ^= crosses & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
+    return within
+
+
 def _finite(what: str, *values: ArrayLike) -> None:
     for value in values:
         numbers = np.asarray(value, np.float64)

@@ -14,6 +14,7 @@ from vae_core.latent import (
     class_centres,
     code_summary,
     common_plane,
+    inside,
     interpolate,
     lattice,
     lerp,
@@ -264,3 +265,29 @@ def test_a_common_plane_holds_both_and_is_no_larger_than_it_must_be() -> None:
     assert common_plane(first, second) == Plane(center=(2.0, 1.0), half=3.0)
     assert common_plane(second, first) == common_plane(first, second)
     assert common_plane(first, first) == first
+
+
+def test_what_is_inside_a_convex_outline_lies_left_of_all_its_edges():
+    rng = np.random.default_rng(0)
+    codes = rng.uniform(-2, 2, (2000, 2)).astype(np.float32)
+    turns = np.sort(rng.uniform(0, 2 * np.pi, 9))
+    outline = np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    edges = np.roll(outline, -1, axis=0) - outline
+    away = codes[:, None] - outline  # (N, K, 2)
+    left = edges[:, 0] * away[..., 1] - edges[:, 1] * away[..., 0]
+    assert np.array_equal(inside(codes, outline), (left > 0).all(axis=1))
+
+
+def test_a_star_that_winds_twice_about_its_middle_does_not_hold_it():
+    turns = 2 * np.pi * np.arange(5) * 2 / 5
+    star = np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    places = [[0.0, 0.0], [0.7, 0.0], [2.0, 0.0]]
+    assert inside(places, star).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    "outline", [[[0, 0], [1, 1]], [[0, 0, 1]] * 3, [[0, 0], [1, math.nan], [1, 0]]]
+)
+def test_an_outline_needs_three_finite_corners(outline):
+    with pytest.raises(InputError):
+        inside([[0.0, 0.0]], outline)

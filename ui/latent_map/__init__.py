@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from ui import assets
+from ui import assets, state
 from ui.i18n import language, section
+from vae_core.figures import PALETTES
 from vae_core.latent import Plane
 from vae_core.runs import Run
 
@@ -121,6 +122,7 @@ def _data(run: Run) -> dict[str, Any]:
         "module": MODULE,
         "run": {"id": run.id, "digest": run.digest, "name": run.card.name},
         "texts": section("map", language()),
+        "palette": PALETTES[state.choice("palette", PALETTES, "petroff10")],
     }
 
 

@@ -39,6 +39,9 @@ export class Api {
     return this.json(`/api/runs/${this.name}/path?${query}`, signal);
   }
 
+  selection = (query, signal) => this.json(this.address("selection", query), signal);
+  address = (file, query) => `/api/runs/${this.name}/${file}?${query}`;
+
   /** Where this run's encoder puts the picture that another run decodes at z. */
   arrival(from, [x, y], signal) {
     const source = `${encodeURIComponent(from.id)}/${from.digest}`;

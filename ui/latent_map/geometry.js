@@ -33,6 +33,34 @@ export function zoomed({ x0, x1, y0, y1 }, factor, [x, y]) {
   };
 }
 
+/** Whether a place lies inside a closed outline of corners, by the even-odd rule. */
+export function inside(outline, x, y) {
+  let within = false;
+  for (let i = 0; i < outline.length; i++) {
+    const [ax, ay] = outline[i];
+    const [bx, by] = outline.at(i - 1);
+    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) within = !within;
+  }
+  return within;
+}
+
+/** An outline with at most so many corners: those go first that span least with their neighbours. */
+export function simplified(outline, limit) {
+  const kept = outline.filter(
+    ([x, y], i) => i === 0 || x !== outline[i - 1][0] || y !== outline[i - 1][1],
+  );
+  const area = (i) => {
+    const [[ax, ay], [bx, by], [cx, cy]] = [kept.at(i - 1), kept[i], kept[(i + 1) % kept.length]];
+    return Math.abs((bx - ax) * (cy - ay) - (cx - ax) * (by - ay));
+  };
+  while (kept.length > limit) {
+    let least = 0;
+    for (let i = 1; i < kept.length; i++) if (area(i) < area(least)) least = i;
+    kept.splice(least, 1);
+  }
+  return kept;
+}
+
 /**
  * Many points, ready to be asked which is nearest. Sorted by x: a look-up bisects and then reads a
  * narrow band, however far a few codes may lie from all others.

@@ -5,6 +5,7 @@ import { Api, Problem, loadOnce } from "./api.js";
 import { Atlas } from "./atlas.js";
 import { html, number, say } from "./dom.js";
 import { unit } from "./geometry.js";
+import { icon } from "./icons.js";
 import { Layers } from "./layers.js";
 import { join } from "./link.js";
 import { Marks } from "./marks.js";
@@ -12,10 +13,10 @@ import { Panel } from "./panel.js";
 import { Path } from "./path.js";
 import { bytesOf } from "./picture.js";
 import { Plane, hasWebGL } from "./plane.js";
+import { Selection } from "./selection.js";
 import { themeOf } from "./theme.js";
-import { Tiles, squareOf, tileAt } from "./tiles.js";
+import { Tiles, previewLevel, squareOf, tileAt } from "./tiles.js";
 
-const FINE = 3; // level of the tiles that previews are blended from at home: 128 cells a side
 const HELD = 4; // pixels that the pointer may tremble after a click before it looks elsewhere
 const NARROW = 640; // pixels
 const PAUSE = 3000; // ms before tiles are asked for again after a failure
@@ -57,6 +58,13 @@ class LatentMap {
     });
     this.plane.element.prepend(this.layers.field.element, this.atlas.element);
     this.plane.element.append(this.layers.vectors.element, this.marks.element);
+    this.selection = new Selection(this.plane, {
+      ask: (query, signal) => this.api.selection(query, signal),
+      address: (file, query) => this.api.address(file, query),
+      announce: (sentence) => this.panel.announce(sentence),
+      fail: (error, retry) => this.fail(error, retry),
+    });
+    this.panel.element.append(this.selection.element);
     this.classes = html("div", { class: "lm-classes", role: "group" });
     this.zooming = html("div", { class: "lm-zooming" });
     this.notice = html("p", { class: "lm-quiet", hidden: true });
@@ -65,7 +73,7 @@ class LatentMap {
       { class: "lm", "data-testid": "latent-map", "data-ready": "false" },
       this.layers.element,
       html("div", { class: "lm-stage" },
-        this.classes,
+        html("div", { class: "lm-bar" }, this.classes, this.selection.tools),
         html("div", { class: "lm-frame" }, this.plane.element, this.zooming),
         this.layers.legend,
         this.notice),
@@ -91,7 +99,7 @@ class LatentMap {
       names.some((name) => JSON.stringify(before?.[name]) !== JSON.stringify(data[name]));
     if (changed("group", "link")) this.joinGroup();
     if (changed("order") || !before) this.wish = data.pin ?? this.wish;
-    if (changed("run", "texts", "plane")) this.load();
+    if (changed("run", "texts", "plane", "palette")) this.load();
     else {
       this.restyle();
       if (this.ready && changed("order")) data.pin ? this.pin(data.pin) : this.unpin();
@@ -142,8 +150,9 @@ class LatentMap {
   }
 
   async setUp(map) {
-    const { run, texts, plane } = this.data;
+    const { run, texts, plane, palette } = this.data;
     const { image_shape: shape, tiles } = map;
+    for (const { marker, meta } of map.figure.data) marker.color = palette[meta.label % palette.length];
     this.map = map;
     this.home = plane ?? map.plane;
     this.digits = map.plane.half >= 20 ? 1 : 2;
@@ -176,6 +185,7 @@ class LatentMap {
     await this.plane.draw(map, this.home, this.theme);
     this.layers.setUp({ api: this.api, texts, map, points: this.plane.points, digits: this.digits });
     this.layButtons();
+    this.selection.setUp(texts, map, !this.data.path);
   }
 
   layButtons() {
@@ -190,17 +200,19 @@ class LatentMap {
           if (!this.chosen.delete(label)) this.chosen.add(label);
           button.setAttribute("aria-pressed", this.chosen.has(label));
           this.plane.emphasise(this.chosen);
+          this.selection.apply();
         };
         return button;
       }),
     );
     const tool = (sign, label, act) =>
       html("button", { type: "button", "aria-label": label, title: label, onclick: act }, sign);
-    this.zooming.replaceChildren(
+    this.zooming.replaceChildren(...[
       tool("+", texts.zoom_in, () => this.plane.zoom(1.5)),
       tool("\u2212", texts.zoom_out, () => this.plane.zoom(1 / 1.5)),
       tool("\u2922", texts.show_all, () => this.plane.showAll()),
-    );
+      document.fullscreenEnabled && tool(icon("screen"), texts.full_screen, () => toggleFullScreen(this.root)),
+    ].filter(Boolean));
   }
 
   restyle() {
@@ -223,6 +235,7 @@ class LatentMap {
       sample: this.sample?.z,
       sight: this.sight,
     });
+    this.selection.draw();
     this.marks.draw(frame, {
       pin: this.data.path ? this.step?.z : this.pinned?.z,
       cursor: this.sight,
@@ -278,9 +291,7 @@ class LatentMap {
 
   preview(z, { refine = true, caption = this.data.texts.preview } = {}) {
     const { home, tiles } = this;
-    const frame = this.plane.frame();
-    const depth = Math.floor(Math.log2((2 * home.half) / (frame.x1 - frame.x0)));
-    const level = Math.min(FINE + Math.max(depth, 0), tiles.maxLevel);
+    const level = previewLevel(home, this.plane.frame(), tiles.maxLevel);
     if (refine && performance.now() - (this.failedAt ?? -PAUSE) >= PAUSE) {
       tiles.want(tileAt(tiles.square, level, ...z)).catch((error) => {
         this.failedAt = performance.now();
@@ -502,8 +513,13 @@ class LatentMap {
     this.link?.leave();
     this.path?.destroy();
     this.layers.destroy();
+    this.selection.destroy();
     this.plane.destroy();
     this.tiles?.close();
     this.root.remove();
   }
 }
+
+/** For the projector: the map alone fills the screen; Escape leaves as everywhere. */
+const toggleFullScreen = (root) =>
+  document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen();

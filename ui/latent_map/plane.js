@@ -53,6 +53,7 @@ export class Plane {
     this.fingers = new Map();
     this.cursor = null;
     this.counts = () => true;
+    this.gesture = null; // what takes drags for itself, see selection.js
     this.listen();
   }
 
@@ -67,6 +68,7 @@ export class Plane {
       hoverinfo: "skip",
       hovertemplate: undefined,
     }));
+    this.traces = traces;
     this.colours = traces.map((trace) => trace.marker.color);
     this.opacity = traces[0]?.marker.opacity ?? 0.75;
     const all = (read) => traces.flatMap((trace) => Array.from(read(trace)));
@@ -139,6 +141,19 @@ export class Plane {
     this.graph.classList.toggle("lm-pointless", !shown);
   }
 
+  /** Greys all points but those that count and are `chosen(x, y)`; null ends that. Returns how many. */
+  highlight(chosen) {
+    if (!this.drawn) return 0;
+    const picked = this.traces.map(({ x, y, meta }) =>
+      chosen && Array.from(x.keys()).filter((i) => this.counts(meta.label) && chosen(x[i], y[i])));
+    window.Plotly.restyle(this.graph, {
+      selectedpoints: picked,
+      "unselected.marker.color": GREY,
+      "unselected.marker.opacity": 0.3,
+    }, [...this.traces.keys()]);
+    return picked.reduce((n, indices) => n + (indices?.length ?? 0), 0);
+  }
+
   restyle(theme) {
     if (this.drawn) window.Plotly.relayout(this.graph, flat(colouring(theme)));
   }
@@ -194,6 +209,8 @@ export class Plane {
     on(this.element, "pointerdown", (event) => this.press(event), { capture: true });
     on(this.element, "pointermove", (event) => this.glide(event));
     on(this.element, "pointerleave", (event) => this.quit(event));
+    // Plotly pans unless a tool is on
+    on(this.element, "mousedown", (event) => this.gesture && this.hold(event), { capture: true });
     // Plotly covers the window while it drags, so a release may land anywhere
     on(window, "pointerup", (event) => this.release(event), { capture: true });
     on(window, "pointercancel", (event) => this.drop(event), { capture: true });
@@ -220,7 +237,13 @@ export class Plane {
     this.element.classList.add("lm-by-pointer"); // no ring for those who see where they are
     this.element.focus({ preventScroll: true });
     this.fingers.set(event.pointerId, { px, py, moved: 0 });
-    if (this.fingers.size > 1) for (const finger of this.fingers.values()) finger.moved = Infinity;
+    if (this.fingers.size > 1) {
+      for (const finger of this.fingers.values()) finger.moved = Infinity;
+      this.gesture?.giveUp();
+    } else if (this.gesture) {
+      this.element.setPointerCapture(event.pointerId); // the line may leave the plane
+      this.gesture.start(this.placeAt(px, py));
+    }
   }
 
   glide(event) {
@@ -231,7 +254,10 @@ export class Plane {
       this.pinch(event.pointerId, px, py);
       return;
     }
-    if (finger && event.pointerType !== "touch") return; // Plotly is panning
+    if (finger && this.gesture) {
+      finger.moved = Math.max(finger.moved, Math.hypot(px - finger.px, py - finger.py));
+      this.gesture.move(this.placeAt(px, py));
+    } else if (finger && event.pointerType !== "touch") return; // Plotly is panning
     this.pointed = inFrame(this.frame(), px, py) ? [px, py] : null;
     if (this.looking) return;
     this.looking = requestAnimationFrame(() => {
@@ -263,13 +289,30 @@ export class Plane {
     if (!finger || !this.drawn) return;
     const [px, py] = this.pixel(event);
     const moved = Math.max(finger.moved, Math.hypot(px - finger.px, py - finger.py));
-    if (moved < (STILL[event.pointerType] ?? STILL.mouse)) this.handlers.pick(this.at(px, py));
+    if (moved < (STILL[event.pointerType] ?? STILL.mouse)) {
+      this.gesture?.giveUp();
+      this.handlers.pick(this.at(px, py));
+    } else this.gesture?.end();
     if (event.pointerType === "touch") this.quit(event);
   }
 
   drop(event) {
     this.fingers.delete(event.pointerId);
+    this.gesture?.giveUp();
     this.quit(event);
+  }
+
+  /** Keeps a press from Plotly, and from selecting the page's text. */
+  hold(event) {
+    event.stopPropagation();
+    event.preventDefault();
+  }
+
+  /** The place at a pixel, or at the edge nearest to it. */
+  placeAt(px, py) {
+    const { left, top, width, height } = this.frame();
+    const within = (value, low, size) => Math.min(Math.max(value, low), low + size);
+    return toPlace(this.frame(), within(px, left, width), within(py, top, height));
   }
 
   quit(event) {
@@ -291,7 +334,10 @@ export class Plane {
         Math.min(Math.max(x + step * arrow[0], frame.x0), frame.x1),
         Math.min(Math.max(y + step * arrow[1], frame.y0), frame.y1),
       ];
+      this.gesture?.point(this.cursor);
       this.handlers.look({ ...this.under(this.cursor), keyboard: true });
+    } else if (this.gesture?.key(event.key, this.cursor ?? this.handlers.start() ?? middleOf(frame))) {
+      // a corner of a selection
     } else if (event.key === "Enter" || event.key === " ") {
       this.handlers.pick(this.under(this.cursor ?? this.handlers.start() ?? middleOf(frame)));
     } else if (event.key === "Escape") this.forget();

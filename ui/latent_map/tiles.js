@@ -1,6 +1,8 @@
 // The decoded plane in memory: which tile covers a place, and the picture blended from its decodes.
 // A lattice holds (cells + 1)² decodes of `size` bytes each, row by row from the top left. No imports.
 
+const FINE = 3; // level of the tiles that previews are blended from at home: 128 cells a side
+
 /** The home square of a plane {center, half}, measured from its top left corner. */
 export function squareOf({ center: [x, y], half }) {
   return { left: x - half, top: y + half, side: 2 * half };
@@ -14,6 +16,12 @@ export function tileAt(square, level, x, y) {
     column: Math.floor(((x - square.left) / square.side) * n),
     row: Math.floor(((square.top - y) / square.side) * n),
   };
+}
+
+/** The level that previews are blended from: finer by one with each doubling of the zoom. */
+export function previewLevel({ half }, { x0, x1 }, maxLevel) {
+  const depth = Math.floor(Math.log2((2 * half) / (x1 - x0)));
+  return Math.min(FINE + Math.max(depth, 0), maxLevel);
 }
 
 /** The cell of a tile that holds a place, and how far right and down in it the place lies (0..1). */

@@ -1,0 +1,48 @@
+"""Clicking: from a released button to the exact picture, alone and with a class that clicks too."""
+
+import json
+import random
+import subprocess
+import sys
+from typing import Any
+
+from bench.launch import click
+from bench.stage import ROOT, at_most, chromium, complaints_of, open_map, server, settle
+
+CLICKS = 40  # on places, and as many on points
+ALONE_P95_MS, CROWD_P95_MS = 150.0, 300.0
+OTHERS = 30
+SECONDS_A_CLICK = 0.75  # that one click takes to make, wait for and weigh, generously
+
+
+def measure(driver: Any, seed: int) -> dict[str, Any]:
+    with server() as app:
+        settle(app)
+        alone = _clicks(driver, app.address, seed, ALONE_P95_MS)
+        seconds = str(2 * CLICKS * SECONDS_A_CLICK)
+        command = [sys.executable, "-m", "bench.crowd", app.address, str(OTHERS), seconds]
+        others = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        try:
+            others.stdout.readline()  # all of them have opened the page
+            together = _clicks(driver, app.address, seed + 1, CROWD_P95_MS)
+            still_there = others.poll() is None
+            said = others.communicate()[0]
+        finally:
+            others.kill()
+            others.wait()
+    crowd = json.loads(said) | {"until_the_end": still_there}
+    return {"alone": alone, f"with {OTHERS} others": together, "others": crowd}
+
+
+def _clicks(driver: Any, address: str, seed: int, limit: float) -> dict[str, Any]:
+    with chromium(driver) as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        complaints = complaints_of(page, address)
+        open_map(page, address)
+        found = click(page, CLICKS, random.Random(seed))
+    return {
+        "p95_ms": at_most(limit, found["all"]["p95_ms"]),
+        **found,
+        "largest_difference": at_most(1, found["pictures"]["largest_difference"]),
+        "complaints": at_most(0, len(complaints)) | {"texts": complaints},
+    }
