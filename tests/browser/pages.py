@@ -1,10 +1,10 @@
 """What several browser tests do on a page: find a place on the plane, wait, call a module."""
 
-from ui import latent_map
+from ui import assets
 
 PLANE = '[data-testid="plane"]'
 EXACT = '[data-testid="decoded"][data-source="exact"]'
-MODULES = f"/assets/{latent_map.VERSION}/latent_map"
+MODULES = f"/assets/{assets.VERSION}/latent_map"
 
 
 def inside(page, right: float, down: float) -> tuple[float, float]:
