@@ -123,7 +123,7 @@ def latent_scatter(
     )
     left, right, bottom, top = plane.bounds
     axis = {"gridcolor": HAIRLINE, "zeroline": False, "constrain": "domain"}
-    figure.update_xaxes(axis, range=[left, right], title_text="z₁")
+    figure.update_xaxes(axis, range=[left, right], title_text="z₁", title_standoff=6)
     figure.update_yaxes(axis, range=[bottom, top], title_text="z₂", scaleanchor="x", scaleratio=1)
     return figure
 

@@ -6,7 +6,7 @@ import { Points, inFrame, toPlace, unit, zoomed } from "./geometry.js";
 const REACH = 6; // pixels within which a point is meant
 const STILL = { mouse: 4, pen: 6, touch: 10 }; // pixels that a click may move
 const STEP = 1 / 80; // the cursor's step, as a share of what is shown
-const MARGIN = { l: 54, r: 8, t: 8, b: 46 };
+const MARGIN = { l: 54, r: 8, t: 8, b: 52 };
 const GREY = "rgba(128,128,128,0.25)";
 // taps on the plane are ours, and a bar of buttons over the points is nobody's friend
 const CONFIG = { displayModeBar: false, scrollZoom: true, doubleClick: "reset", responsive: false };
