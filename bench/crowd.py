@@ -2,11 +2,13 @@
 
 `python -m bench.crowd ADDRESS SESSIONS SECONDS` opens the sessions and prints "ready"; each then
 clicks once a second as the map does: it asks for the exact decode of a random place and tells
-Streamlit what is pinned, which runs the map's fragment again. At the end it prints, as JSON, how
-long that took. A process of its own, so that it does not slow down whoever measures beside it.
+Streamlit what is pinned, which runs the map's fragment again. It ends when its
+input is closed, or after so many seconds, and prints, as JSON, how long the clicks took. A process
+of its own, so that it does not slow down whoever measures beside it.
 """
 
 import asyncio
+import contextlib
 import json
 import random
 import sys
@@ -35,7 +37,9 @@ class Session:
         self.decodes_ms: list[float] = []
         self.reruns_ms: list[float] = []
 
-    async def run(self, http: httpx2.AsyncClient, opened: asyncio.Barrier, seconds: float) -> None:
+    async def run(
+        self, http: httpx2.AsyncClient, opened: asyncio.Barrier, over: asyncio.Event
+    ) -> None:
         address = self.address.replace("http", "ws", 1) + "/_stcore/stream"
         # between two clicks nobody reads: nothing may wait for that, not even the end
         patient = {"max_size": None, "max_queue": None, "ping_interval": None, "close_timeout": 1}
@@ -43,9 +47,8 @@ class Session:
             self.socket = socket
             await self.rerun()
             await opened.wait()
-            end = time.perf_counter() + seconds
             await asyncio.sleep(self.rng.random())
-            while time.perf_counter() < end:
+            while not over.is_set():
                 begin = time.perf_counter()
                 await self.click(http)
                 await asyncio.sleep(max(0.0, 1 - (time.perf_counter() - begin)))
@@ -89,13 +92,17 @@ class Session:
 
 
 async def crowd(address: str, sessions: int, seconds: float) -> dict[str, Any]:
-    opened = asyncio.Barrier(sessions + 1)
+    opened, over = asyncio.Barrier(sessions + 1), asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin, over.set)
     people = [Session(address, number) for number in range(sessions)]
     async with httpx2.AsyncClient(timeout=PATIENCE_S) as http, asyncio.TaskGroup() as group:
         for person in people:
-            group.create_task(person.run(http, opened, seconds))
+            group.create_task(person.run(http, opened, over))
         await opened.wait()
         print("ready", flush=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), seconds)
+        over.set()
     decodes = [ms for person in people for ms in person.decodes_ms]
     reruns = [ms for person in people for ms in person.reruns_ms]
     return {
