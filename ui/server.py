@@ -37,6 +37,7 @@ MAX_FRAMES = 501
 NEIGHBOURS = 8  # of an image, in each space
 MAX_COORDINATE = 1e6
 WANTED_FILES = 65_536
+FIRST_VISIT_S = 15.0  # after the start, the time that the first visitor's page may take
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 NEVER = {"Cache-Control": "no-store"}
 
@@ -424,7 +425,8 @@ class PackedStatic:
         if answer is None:
             answer = await _whole_answer(self.app, scope, receive)
             if answer.status_code == 200:
-                body = await to_thread.run_sync(packing.pack, answer.body, encoding)
+                # milliseconds: a hundred small files wait longer for a thread than for this
+                body = packing.pack(bytes(answer.body), encoding, beforehand=False)
                 answer = _with_body(answer, body)
                 answer.headers["content-encoding"] = encoding
                 answer.headers["vary"] = "Accept-Encoding"
@@ -514,9 +516,13 @@ async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     packing_assets = threading.Thread(target=_pack_assets, name="packing", daemon=True)
     packing_assets.start()  # beside the warm-up: the compressor does not hold the interpreter
     await to_thread.run_sync(_warm_up, "dense")
-    # a daemon: nobody who stops the server waits for a map that nobody will see
-    threading.Thread(target=_warm_up, args=("conv",), name="warm-up", daemon=True).start()
+    # later, for it would take a core from whoever opens the page at once; a daemon, since nobody
+    # who stops the server waits for a map that nobody will see
+    later = threading.Timer(FIRST_VISIT_S, _warm_up, args=("conv",))
+    later.daemon = True
+    later.start()
     yield {}
+    later.cancel()
 
 
 def _pack_assets() -> None:
