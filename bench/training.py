@@ -35,9 +35,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from vae_core.data import load
-    from vae_core.devices import worker_threads
+    from vae_core.devices import keep_freed_memory, worker_threads
 
     torch.set_num_threads(worker_threads())
+    keep_freed_memory()  # as a worker does; the peer, in the same process, gains from it too
     images, test = load("mnist", "train"), load("mnist", "test")
     held_out = load("mnist", "held-out")
     ours = _Ours(arguments, images, held_out)

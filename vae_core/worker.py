@@ -24,7 +24,12 @@ from safetensors.torch import save as save_tensors
 
 from vae_core import data, runs
 from vae_core.config import RunConfig
-from vae_core.devices import resolve_device, resolve_precision, worker_threads
+from vae_core.devices import (
+    keep_freed_memory,
+    resolve_device,
+    resolve_precision,
+    worker_threads,
+)
 from vae_core.errors import InputError, PlaygroundError, RunError
 from vae_core.files import read_json, sweep, write_bytes, write_json
 from vae_core.models import parameter_count
@@ -93,6 +98,7 @@ def train_run(path: Path, *, download: bool = False) -> Iterator[Event]:
         RunError: Another process trains it, it has finished, or it cannot be written.
         PlaygroundError: As the data set, the settings and the loss have it.
     """
+    keep_freed_memory()
     with locked(path):
         sweep(path)
         card = runs.read_card(path)
