@@ -6,15 +6,13 @@ import re
 import numpy as np
 import pytest
 
-from ui import assets, resources
+from tests.browser.pages import PLANE, inside, run_js, settled, shown_range
+from ui import resources
 from vae_core.inference import open_session, to_uint8
 from vae_core.runs import SHIPPED, open_run
 
 RUN = "vae-keras-dense"
 DECODED = '[data-testid="decoded"]'
-EXACT = f'{DECODED}[data-source="exact"]'
-PLANE = '[data-testid="plane"]'
-MODULES = f"/assets/{assets.VERSION}/latent_map"
 
 READ_PIXELS = """canvas => {
   const copy = new OffscreenCanvas(canvas.width, canvas.height);
@@ -42,20 +40,6 @@ def shown_z(page) -> np.ndarray:
 
 def decoded(session, z) -> np.ndarray:
     return to_uint8(session.decode(z))[0, 0].astype(np.int64)
-
-
-def inside(page, right: float, down: float) -> tuple[float, float]:
-    """A pixel of the page, by its share of the plot's width and height."""
-    box = page.locator(f"{PLANE} .lm-atlas").bounding_box()
-    return box["x"] + right * box["width"], box["y"] + down * box["height"]
-
-
-def shown_range(page) -> list[float]:
-    return page.evaluate("document.querySelector('.js-plotly-plot').layout.xaxis.range")
-
-
-def settled(page) -> None:
-    page.wait_for_selector(EXACT)
 
 
 def test_twenty_of_twenty_clicks_decode_exactly(open_page, session):
@@ -243,10 +227,6 @@ def test_ink_follows_the_theme_and_the_bytes_do_not(open_page, session, scheme):
 @pytest.fixture
 def bare(open_page):
     return open_page("/api/health", ready=False)
-
-
-def run_js(page, module: str, body: str):
-    return page.evaluate(f"async () => {{ const m = await import('{MODULES}/{module}'); {body} }}")
 
 
 def test_blending_at_a_node_is_that_nodes_decode_and_between_two_their_mean(bare):
