@@ -3,18 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.browser.test_latent_map import (
-    DECODED,
-    EXACT,
-    PLANE,
-    RUN,
-    decoded,
-    pixels,
-    run_js,
-    settled,
-    shown_range,
-    shown_z,
-)
+from tests.browser.pages import EXACT, PLANE, run_js, settled, shown_range
+from tests.browser.test_latent_map import DECODED, RUN, decoded, pixels, shown_z
 from ui import resources
 from vae_core.inference import open_session
 from vae_core.runs import SHIPPED, open_run
