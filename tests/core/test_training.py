@@ -307,3 +307,19 @@ def test_a_state_of_another_model_is_one_sentence(
         with pytest.raises(RunError, match="resume") as caught:
             next(worker.train_run(path))
         assert "\n" not in str(caught.value)
+
+
+def test_a_run_whose_data_have_changed_is_not_resumed(
+    small_config: MakeConfig, tmp_path: Path
+) -> None:
+    path = tmp_path / "changed"
+    config = small_config(limit=200, epochs=2)
+    worker.create_run(path, config, recipe="small", device="cpu", threads=1)
+    events = worker.train_run(path)
+    while not isinstance(next(events), EpochEnd):
+        pass
+    events.close()
+    card = runs.read_card(path)
+    runs.write_card(path, card.model_copy(update={"data": {**card.data, "train": "0" * 64}}))
+    with pytest.raises(RunError, match="its data set has changed"):
+        next(worker.train_run(path))
