@@ -100,13 +100,23 @@ def gallery(run: Run | None = None) -> data.Images:
 
 
 def gallery_codes(run: Run) -> Codes:
-    """Returns where the run's encoder puts each image of its gallery."""
-    return _codes.get(_key(run), lambda: session(run).encode(gallery(run).x))
+    """Returns where the run's encoder puts each image of its gallery, told its class if need be."""
+
+    def make() -> Codes:
+        images = gallery(run)
+        return session(run).encode(images.x, images.y if session(run).n_classes else None)
+
+    return _codes.get(_key(run), make)
 
 
 def gallery_ledger(run: Run) -> Ledger:
     """Returns what each image of the gallery costs at its mean code, in nats."""
-    return _ledgers.get(_key(run), lambda: session(run).ledger(gallery(run).x))
+
+    def make() -> Ledger:
+        images = gallery(run)
+        return session(run).ledger(images.x, images.y if session(run).n_classes else None)
+
+    return _ledgers.get(_key(run), make)
 
 
 def plane(run: Run) -> latent.Plane:

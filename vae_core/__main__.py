@@ -224,7 +224,7 @@ def doctor(given: Arguments) -> None:
 
 def _train(given: Arguments, path: Path) -> None:
     from vae_core import runs, worker
-    from vae_core.training import Progress
+    from vae_core.training import EpochEnd, Progress
 
     # None: a bar where a person looks on, whole lines where stderr is a file
     with tqdm(unit="step", file=sys.stderr, dynamic_ncols=True, disable=None) as bar:
@@ -233,7 +233,7 @@ def _train(given: Arguments, path: Path) -> None:
                 bar.total, bar.n = event.steps, event.step
                 bar.set_description(f"epoch {event.epoch}", refresh=False)
                 bar.refresh()
-            else:
+            elif isinstance(event, EpochEnd):
                 bar.reset()
                 held_out = event.held_out
                 bar.write(

@@ -38,7 +38,8 @@ class ConvConfig(_Config):
     """Convolutional encoder, mirrored transposed-convolution decoder.
 
     `bottleneck_widths` are dense layers between the last feature map and the code (mirrored in the
-    decoder); empty joins map and code directly.
+    decoder); empty joins map and code directly. A `final_kernel` of 5 is not padded: the decoder
+    climbs to a side 4 pixels larger, such as 32 for images of 28, and the last layer cuts it.
     """
 
     kind: Literal["conv"] = "conv"
@@ -47,6 +48,7 @@ class ConvConfig(_Config):
     decoder_channels: Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)]
     decoder_strides: Annotated[tuple[Literal[1, 2], ...], Field(min_length=1, max_length=8)]
     bottleneck_widths: Annotated[tuple[Width, ...], Field(max_length=4)] = ()
+    final_kernel: Literal[3, 5] = 3
     activation: Activation = "leaky_relu"
     batch_norm: bool = True
     dropout: Probability = 0.0
@@ -66,28 +68,72 @@ NetworkConfig = Annotated[DenseConfig | ConvConfig, Field(discriminator="kind")]
 
 
 class ModelConfig(_Config):
-    """What is learned: the family, the size of its code, the network."""
+    """What is learned: the family, the size of its code, the network.
 
-    family: Literal["ae", "vae"]
+    Attributes:
+        family: "ae", "vae", or "vq" (VQ-VAE), whose code is a map of vectors of a codebook.
+        latent_dim: Length D of the code; of a VQ-VAE's codebook vectors.
+        n_classes: Labels that encoder and decoder are told as a one-hot condition; 0 for none.
+        codebook_size: Vectors K in a VQ-VAE's codebook; 0 for the other families.
+        output: What squashes the decoder's answer into pixels. "tanh" spans [-1, 1], so that
+            pixels are scaled to it on the way in and back on the way out.
+    """
+
+    family: Literal["ae", "vae", "vq"]
     network: NetworkConfig
     latent_dim: Annotated[int, Field(ge=1, le=4096)] = 2
     image_size: Annotated[int, Field(ge=4, le=256)] = 28
     channels: Literal[1, 3] = 1
+    n_classes: Annotated[int, Field(ge=0, le=1000)] = 0
+    codebook_size: Annotated[int, Field(ge=0, le=8192)] = 0
+    output: Literal["sigmoid", "tanh"] = "sigmoid"
+
+    @model_validator(mode="after")
+    def _family_has_its_parts(self) -> Self:
+        if self.family != "vq":
+            if self.codebook_size:
+                raise ValueError("only the family vq has a codebook; codebook_size should be 0")
+            return self
+        if self.codebook_size < 2:
+            raise ValueError("a VQ-VAE needs a codebook_size of at least 2")
+        if not isinstance(self.network, ConvConfig) or self.network.bottleneck_widths:
+            raise ValueError("a VQ-VAE needs a convolutional network without bottleneck_widths")
+        if self.n_classes:
+            raise ValueError("a VQ-VAE takes no condition; n_classes should be 0")
+        return self
 
 
 class ObjectiveConfig(_Config):
-    """The likelihood p(x|z) and the weight of the KL term.
+    """What is minimized: -log p(x|z), the KL term and its weight, and what is done to the input.
 
-    `bernoulli` is binary cross-entropy; `gaussian` is the summed squared error, the negative
-    log-likelihood of a Gaussian with variance 1/2, up to a constant.
+    Attributes:
+        likelihood: "bernoulli" is binary cross-entropy; "gaussian" is the summed squared error,
+            the negative log-likelihood of a Gaussian with variance 1/2, up to a constant.
+        beta: Weight of the KL term (Higgins et al. 2017).
+        kl_form: "gaussian" is the KL; "missing-half" is a formula from a teaching article that
+            lost two factors of one half, kept so that its effect can be seen.
+        free_bits: Nats per unit that cost nothing (Kingma et al. 2016, arXiv:1606.04934).
+        warmup_epochs: Epochs in which beta climbs from 0 (Bowman et al. 2016, arXiv:1511.06349).
+        commitment_weight: Weight of a VQ-VAE's commitment term.
+        noise: Standard deviation of the noise on the encoder's input while training; the clean
+            image is still what is asked for (Vincent et al. 2008).
     """
 
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
     beta: Annotated[float, Field(ge=0, le=1e4)] = 1.0
+    kl_form: Literal["gaussian", "missing-half"] = "gaussian"
+    free_bits: Annotated[float, Field(ge=0, le=100)] = 0.0
+    warmup_epochs: Annotated[int, Field(ge=0, le=10_000)] = 0
+    commitment_weight: Annotated[float, Field(ge=0, le=100)] = 0.25
+    noise: Annotated[float, Field(ge=0, le=2)] = 0.0
 
 
 class TrainConfig(_Config):
-    """How it is learned. One epoch is one pass in a fresh seeded order."""
+    """How it is learned. One epoch is one pass in a fresh seeded order.
+
+    With an `ema_decay`, the run keeps the exponential moving average of the weights over the steps
+    (Polyak & Juditsky 1992) instead of the last ones.
+    """
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 30
     batch_size: Annotated[int, Field(ge=2, le=65_536)] = 128
@@ -96,6 +142,7 @@ class TrainConfig(_Config):
     step_gamma: Annotated[float, Field(gt=0, le=1)] = 0.333
     step_epochs: Annotated[int, Field(ge=1, le=10_000)] = 8
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 

@@ -1,7 +1,8 @@
 """The posteriors q(z|x) that encoders return.
 
 A posterior is an object: `sample` takes its randomness as an argument, `mode` is its most likely
-code, `kl` its divergence from the prior N(0, I). An autoencoder's posterior is a point.
+code, `kl` its divergence from the prior, N(0, I) where the code is continuous. An autoencoder's
+posterior is a point, a VQ-VAE's a map of indices.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ class Posterior(Protocol):
         """Returns one draw, (B, D); the same generator state gives the same draw."""
 
     def kl(self) -> Tensor:
-        """Returns KL(q(z|x) || N(0, I)) per unit, (B, D), in nats."""
+        """Returns KL(q(z|x) || p(z)) per unit, (B, D), in nats."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +80,37 @@ class PointMass:
     def kl(self) -> Tensor:
         """Returns zeros, (B, D): an autoencoder pays nothing for where its codes lie."""
         return torch.zeros_like(self.z)
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A VQ-VAE's posterior: all of its mass on one map of codebook vectors.
+
+    Attributes:
+        z_q: The vectors, flattened, (B, D * h * w).
+        z_e: What the encoder said before the nearest were taken, (B, h, w, D).
+        indices: Which vectors they are, (B, h, w).
+        log_prior: log p of each index given those before it, (B, h * w).
+    """
+
+    z_q: Tensor
+    z_e: Tensor
+    indices: Tensor
+    log_prior: Tensor
+
+    def mode(self) -> Tensor:
+        """Returns z_q."""
+        return self.z_q
+
+    def sample(self, generator: Generator) -> Tensor:
+        """Returns z_q; there is nothing to draw."""
+        return self.z_q
+
+    def kl(self) -> Tensor:
+        """Returns -log p per place of the map, (B, h * w), in nats.
+
+        A point mass on one of countably many codes has the divergence -log p(code) from the prior:
+        what it costs to name the code (van den Oord et al. 2017, section 3.2, where the prior is
+        uniform and this is the constant log K).
+        """
+        return -self.log_prior

@@ -39,6 +39,10 @@ MESSAGES: Mapping[str, str] = {
         "The run takes images of {wanted} and the data set {name} has images of {value}: "
         "choose a data set of that shape."
     ),
+    "data-classes": (
+        "The run is told one of {wanted} classes with each image and the data set {name} has "
+        "{value}: choose a data set with as many classes."
+    ),
     # runs
     "run-missing": (
         "There is no run at {path}: give the folder of a run; `python -m vae_core list` shows them."
@@ -97,6 +101,14 @@ MESSAGES: Mapping[str, str] = {
         "again."
     ),
     "input-choice": "{what} should be one of {known}, and {value!r} was given: choose one of them.",
+    "input-labels-missing": (
+        "The run {run} is conditional and wants a class from 0 to {high} with each code or image: "
+        "say which."
+    ),
+    "input-labels-unwanted": (
+        "The run {run} is not conditional, and a class was given: leave it out, or choose a "
+        "conditional run."
+    ),
     "input-unreadable": "{what} could not be read ({reason}): correct it and try again.",
     "selection-empty": "No image lies inside this outline: draw it around at least one.",
     # drawings and picture files

@@ -31,7 +31,8 @@ def evaluate(session: Session, images: Images, *, seed: int = 0) -> Evaluation:
     if images.x.shape[1:] != session.image_shape:
         wanted, value = ("x".join(map(str, s)) for s in (session.image_shape, images.x.shape[1:]))
         raise DataError("data-shape", wanted=wanted, name=images.name, value=value)
-    ledger = session.ledger(images.x, seed=seed)
+    labels = images.y if session.n_classes else None
+    ledger = session.ledger(images.x, labels, seed=seed)
     # float64: ten thousand float32 sums would lose the last digits that a table shows
     recon, kl = (float(part.mean(dtype="float64")) for part in (ledger.recon, ledger.kl.sum(1)))
     mse = float(ledger.mse.mean(dtype="float64"))

@@ -5,11 +5,15 @@ is the one way in which decoded pictures become bytes, so that screen, server, c
 export show the same.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
 from threading import Lock
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.func import jvp
@@ -18,10 +22,12 @@ from vae_core.devices import resolve_device
 from vae_core.distributions import DiagonalGaussian
 from vae_core.errors import InputError
 from vae_core.losses import bernoulli_nll, gaussian_kl, gaussian_nll
-from vae_core.models import decoder_module
+from vae_core.models import VQVAE, DecodedImages
 from vae_core.runs import Run
 
 BATCH = 512
+
+Labels = ArrayLike | None
 
 # torch keeps the level of forward differentiation in one global for all threads
 _FORWARD = Lock()
@@ -55,47 +61,63 @@ class Ledger:
 
 
 class Session:
-    """A run's model, ready to use. Make one with `open_session`."""
+    """A run's model, ready to use. Make one with `open_session`.
+
+    Where the run is conditional, `n_classes` is not 0 and every verb wants `labels`: one class for
+    all, or one for each image or code, (N,).
+
+    Attributes:
+        latent_dim: Numbers in a code, D; of a VQ-VAE, of the whole flattened map of vectors.
+        image_shape: (C, H, W).
+        n_classes: How many classes the model is told apart; 0 where it is told none.
+        codebook: A VQ-VAE's vectors, (K, length); None elsewhere.
+        code_side: Side of a VQ-VAE's map of indices; 0 elsewhere.
+    """
 
     def __init__(self, run: Run, device: torch.device) -> None:
         self.run = run
         self._device = device
         self._model = run.model().to(device)
         config = run.card.config.model
-        self.latent_dim: int = config.latent_dim
+        self.latent_dim: int = self._model.code_size
         self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.n_classes: int = config.n_classes
+        self.codebook: NDArray[np.float32] | None = None
+        self.code_side = 0
+        if isinstance(self._model, VQVAE):
+            self.codebook = self._model.codebook.vectors.cpu().numpy()
+            self.code_side = self._model.side
 
-    def encode(self, x: ArrayLike) -> Codes:
+    def encode(self, x: ArrayLike, labels: Labels = None) -> Codes:
         """Returns the posteriors of images x: (N, C, H, W) or (N, H, W), uint8 or in [0, 1].
 
         Raises:
-            InputError: The shape or the numbers are not those of images.
+            InputError: The shape or the numbers are not those of images, or labels are amiss.
         """
         mu, logvar = [], []
         with torch.inference_mode():
-            for batch in torch.split(self._images(x), BATCH):
-                posterior = self._model.encode(batch)
+            for batch, condition in self._batches(self._images(x), labels):
+                posterior = self._model.encode(batch, condition)
                 mu.append(posterior.mode())
                 if isinstance(posterior, DiagonalGaussian):
                     logvar.append(posterior.logvar)
-        return Codes(
-            _numpy(mu, self.latent_dim), _numpy(logvar, self.latent_dim) if logvar else None
-        )
+        return Codes(_numpy(mu), _numpy(logvar) if logvar else None)
 
-    def decode(self, z: ArrayLike) -> NDArray[np.float32]:
+    def decode(self, z: ArrayLike, labels: Labels = None) -> NDArray[np.float32]:
         """Returns images in [0, 1], (N, C, H, W), for codes z, (N, D).
 
         Raises:
-            InputError: The shape is another, or a number is not finite.
+            InputError: The shape is another, a number is not finite, or labels are amiss.
         """
         codes = self._codes(z)
         if len(codes) == 0:
             return np.zeros((0, *self.image_shape), dtype=np.float32)
         with torch.inference_mode():
-            batches = torch.split(codes, BATCH)
-            return torch.cat([self._model.decode(batch) for batch in batches]).cpu().numpy()
+            return _numpy(
+                [self._model.decode(*batch) for batch in self._batches(codes, labels)],
+            )
 
-    def metric(self, z: ArrayLike) -> NDArray[np.float64]:
+    def metric(self, z: ArrayLike, labels: Labels = None) -> NDArray[np.float64]:
         """Returns J^T J of the decoder at codes z (N, D), (N, D, D): what a step costs in pixels.
 
         J is the derivative of the decoded image, in [0, 1], by z. v^T J^T J v is the squared
@@ -106,29 +128,31 @@ class Session:
             InputError: As `decode`.
         """
         metrics = [np.zeros((0, self.latent_dim, self.latent_dim))]
-        for batch in torch.split(self._codes(z), BATCH):
+        for batch, condition in self._batches(self._codes(z), labels):
+            decode = partial(self._model.decode, condition=condition)
             with _FORWARD, torch.no_grad():
                 columns = [
-                    jvp(self._model.decode, (batch,), (unit.expand_as(batch),))[1].flatten(1)
+                    jvp(decode, (batch,), (unit.expand_as(batch),))[1].flatten(1)
                     for unit in torch.eye(self.latent_dim, device=self._device)
                 ]
             jacobian = torch.stack(columns, dim=2).double()  # (B, C * H * W, D)
             metrics.append((jacobian.mT @ jacobian).cpu().numpy())
         return np.concatenate(metrics)
 
-    def reconstruct(self, x: ArrayLike) -> NDArray[np.float32]:
+    def reconstruct(self, x: ArrayLike, labels: Labels = None) -> NDArray[np.float32]:
         """Returns the decoded most likely codes of images x, (N, C, H, W).
 
         Raises:
             InputError: As `encode`.
         """
-        return self.decode(self.encode(x).mu)
+        return self.decode(self.encode(x, labels).mu, labels)
 
-    def ledger(self, x: ArrayLike, *, seed: int | None = None) -> Ledger:
+    def ledger(self, x: ArrayLike, labels: Labels = None, *, seed: int | None = None) -> Ledger:
         """Returns what images x cost, whatever the training loss was: Bernoulli nats, KL, MSE.
 
         Args:
             x: As `encode`.
+            labels: As `encode`.
             seed: One z per image is drawn from the posterior with this seed; at its mode if None.
 
         Raises:
@@ -137,22 +161,101 @@ class Session:
         recon, kl, mse = [], [], []
         generator = torch.Generator(self._device).manual_seed(seed or 0)
         with torch.inference_mode():
-            for batch in torch.split(self._images(x), BATCH):
-                posterior = self._model.encode(batch)
+            for batch, condition in self._batches(self._images(x), labels):
+                posterior = self._model.encode(batch, condition)
                 z = posterior.mode() if seed is None else posterior.sample(generator)
-                logits = self._model.decode_logits(z)
+                logits = self._model.decode_logits(z, condition)
                 recon.append(bernoulli_nll(logits, batch))
                 kl.append(gaussian_kl(posterior))
                 mse.append(gaussian_nll(logits, batch) / batch[0].numel())
-        return Ledger(
-            torch.cat(recon).cpu().numpy(),
-            _numpy(kl, self.latent_dim),
-            torch.cat(mse).cpu().numpy(),
-        )
+        return Ledger(_numpy(recon), _numpy(kl), _numpy(mse))
+
+    # --- of a VQ-VAE ---
+
+    def encode_indices(self, x: ArrayLike) -> NDArray[np.int64]:
+        """Returns which codebook vectors stand for images x, (N, side, side).
+
+        Raises:
+            InputError: As `encode`, or the run is no VQ-VAE.
+        """
+        model, found = self._vq(), []
+        with torch.inference_mode():
+            for batch, _ in self._batches(self._images(x), None):
+                found.append(model.encode(batch).indices)
+        return torch.cat(found).cpu().numpy()
+
+    def decode_indices(self, indices: ArrayLike) -> NDArray[np.float32]:
+        """Returns images in [0, 1], (N, C, H, W), for maps of indices, (N, side, side).
+
+        Raises:
+            InputError: The shape is another, an index names no vector, or the run is no VQ-VAE.
+        """
+        model, found = self._vq(), np.asarray(indices)
+        if found.ndim != 3 or found.shape[1:] != (self.code_side, self.code_side):
+            wanted = f"(N, {self.code_side}, {self.code_side})"
+            raise InputError("input-shape", what="indices", wanted=wanted, value=found.shape)
+        last = len(model.codebook.vectors) - 1
+        if found.dtype.kind not in "iu" or ((found < 0) | (found > last)).any():
+            raise InputError(
+                "input-range", what="indices", low=0, high=last, value=found.ravel()[:4].tolist()
+            )
+        with torch.inference_mode():
+            batches = torch.split(torch.from_numpy(found.astype(np.int64)), BATCH)
+            return _numpy([model.decode_indices(batch.to(self._device)) for batch in batches])
+
+    def sample_indices(self, n: int, *, seed: int, temperature: float = 1.0) -> NDArray[np.int64]:
+        """Returns n maps of indices, (n, side, side), drawn from the learned prior.
+
+        Raises:
+            InputError: The temperature is not above 0, or the run is no VQ-VAE.
+        """
+        model = self._vq()
+        if not 0 < temperature <= 100:
+            raise InputError(
+                "input-range", what="The temperature", low="above 0", high=100, value=temperature
+            )
+        noise = torch.Generator(self._device).manual_seed(seed)
+        with torch.inference_mode():
+            drawn = model.prior.sample(n, noise, temperature=temperature)
+        return drawn.reshape(n, self.code_side, self.code_side).cpu().numpy()
+
+    # --- for exporters ---
 
     def decoder(self) -> nn.Module:
-        """Returns z -> images in [0, 1] as one module, for exporters."""
-        return decoder_module(self._model)
+        """Returns z (and the one-hot condition, if any) -> images in [0, 1] as one module."""
+        return DecodedImages(self._model)
+
+    def _vq(self) -> VQVAE:
+        if not isinstance(self._model, VQVAE):
+            raise InputError(
+                "input-choice", what="The run's family", known="vq", value=self._model.config.family
+            )
+        return self._model
+
+    def _batches(self, rows: Tensor, labels: Labels) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Yields batches of images or codes, each with its condition where the model wants one."""
+        condition = self._condition(labels, len(rows))
+        conditions = repeat(None) if condition is None else torch.split(condition, BATCH)
+        yield from zip(torch.split(rows, BATCH), conditions, strict=False)
+
+    def _condition(self, labels: Labels, n: int) -> Tensor | None:
+        if not self.n_classes:
+            if labels is not None:
+                raise InputError("input-labels-unwanted", run=self.run.id)
+            return None
+        if labels is None:
+            raise InputError("input-labels-missing", run=self.run.id, high=self.n_classes - 1)
+        found = np.asarray(labels)
+        if found.ndim == 0:
+            found = np.full(n, found)
+        if found.shape != (n,):
+            raise InputError("input-shape", what="labels", wanted=f"({n},)", value=found.shape)
+        high = self.n_classes - 1
+        if found.dtype.kind not in "iu" or ((found < 0) | (found > high)).any():
+            value = found[:4].tolist()
+            raise InputError("input-range", what="labels", low=0, high=high, value=value)
+        y = torch.from_numpy(found.astype(np.int64)).to(self._device)
+        return F.one_hot(y, self.n_classes).float()
 
     def _codes(self, z: ArrayLike) -> Tensor:
         codes = np.asarray(z, dtype=np.float32)
@@ -199,5 +302,5 @@ def to_uint8(images: ArrayLike) -> NDArray[np.uint8]:
     return scaled
 
 
-def _numpy(batches: list[Tensor], latent_dim: int) -> NDArray[np.float32]:
-    return torch.cat(batches).cpu().numpy().reshape(-1, latent_dim)
+def _numpy(batches: list[Tensor]) -> NDArray[np.float32]:
+    return torch.cat(batches).cpu().numpy()

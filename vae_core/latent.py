@@ -224,6 +224,20 @@ def class_centres(codes: ArrayLike, y: ArrayLike) -> CodeArray:
     return centres
 
 
+def principal_components(codes: ArrayLike, n: int) -> CodeArray:
+    """Returns codes (N, D) projected on their n principal directions, (N, n), n at most D.
+
+    Each direction's sign is such that its largest entry is positive (Pearson 1901).
+    """
+    codes = np.asarray(codes, np.float64)
+    centred = codes - codes.mean(axis=0)
+    _, directions = np.linalg.eigh(centred.T @ centred)  # columns, variances rising
+    directions = directions[:, ::-1][:, :n]
+    largest = np.abs(directions).argmax(axis=0)
+    directions = directions * np.sign(directions[largest, np.arange(n)])
+    return np.asarray(centred @ directions, np.float32)
+
+
 def spread(places: ArrayLike, gap: float, *, rounds: int = 200) -> NDArray[np.float64]:
     """Returns places (N, 2) moved apart until no two are closer than `gap`.
 

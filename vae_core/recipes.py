@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from vae_core.config import (
     ConvConfig,
+    DataConfig,
     DenseConfig,
     ModelConfig,
+    ObjectiveConfig,
     RunConfig,
     TrainConfig,
 )
@@ -35,6 +37,31 @@ _CONV = ConvConfig(
     encoder_strides=(1, 2, 2, 1),
     decoder_channels=(64, 64, 32),
     decoder_strides=(1, 2, 2),
+)
+_CONV_CODED = _CONV.model_copy(update={"bottleneck_widths": (256,)})
+_LIGHT = ConvConfig(
+    encoder_channels=(32, 64),
+    encoder_strides=(2, 2),
+    decoder_channels=(32, 16),
+    decoder_strides=(2, 2),
+)
+_DEEP = ConvConfig(
+    encoder_channels=(64, 128, 256, 512),
+    encoder_strides=(2, 2, 2, 2),
+    decoder_channels=(256, 128, 64, 64),
+    decoder_strides=(2, 2, 2, 2),
+    final_kernel=5,
+)
+_QUANTIZED = ConvConfig(
+    encoder_channels=(32, 64, 64),
+    encoder_strides=(2, 2, 1),
+    decoder_channels=(64, 64, 32),
+    decoder_strides=(1, 2, 2),
+)
+_NARROW = DenseConfig(
+    encoder_widths=(512, 256, 256),
+    decoder_widths=(256, 256, 256, 512),
+    activation="silu",
 )
 _ONE_CYCLE = (
     "One-cycle learning rate instead of {was}: decaying to almost nothing is worth several nats. "
@@ -94,9 +121,7 @@ _ALL = (
         + _BERNOULLI
         + "BatchNorm, a dense layer of 256 between map and code, all 55,000 images for 20 epochs.",
         config=RunConfig(
-            model=ModelConfig(
-                family="ae", network=_CONV.model_copy(update={"bottleneck_widths": (256,)})
-            ),
+            model=ModelConfig(family="ae", network=_CONV_CODED),
             train=TrainConfig(epochs=20, learning_rate=3e-3),
         ),
     ),
@@ -108,10 +133,172 @@ _ALL = (
         + _BERNOULLI
         + "BatchNorm, a dense layer of 256 between map and code, all 55,000 images for 20 epochs.",
         config=RunConfig(
-            model=ModelConfig(
-                family="vae", network=_CONV.model_copy(update={"bottleneck_widths": (256,)})
-            ),
+            model=ModelConfig(family="vae", network=_CONV_CODED),
             train=TrainConfig(epochs=20, learning_rate=3e-3),
+        ),
+    ),
+    Recipe(
+        name="vae-shallow-missing-half",
+        summary="vae-shallow with a teaching article's wrong KL: posteriors too narrow.",
+        source="As vae-shallow, with mu² + sigma² - log sigma - 1/2 for the KL.",
+        differs=_ONE_CYCLE.format(was="step decay")
+        + _BERNOULLI
+        + "40 epochs, batch 128. The wrong formula is the source's own, kept to be seen.",
+        config=RunConfig(
+            model=ModelConfig(family="vae", network=_SHALLOW),
+            objective=ObjectiveConfig(kl_form="missing-half"),
+            train=TrainConfig(epochs=40, learning_rate=2e-3),
+        ),
+    ),
+    Recipe(
+        name="vae-keras-dense-averaged",
+        summary="vae-keras-dense with BCE and KL averaged: KL weighs 392 times too much.",
+        source="BCE averaged over 784 pixels + KL averaged over 2 units.",
+        differs="The averages are written as what they come to, beta = 784 / 2, over sums. "
+        "10 epochs: the posterior collapses in the first.",
+        config=RunConfig(
+            model=ModelConfig(family="vae", network=_KERAS),
+            objective=ObjectiveConfig(beta=392.0),
+            train=TrainConfig(epochs=10),
+        ),
+    ),
+    Recipe(
+        name="vae-conv-tanh",
+        summary="Small convolutional VAE with a tanh output and a light KL: clusters pull apart.",
+        source="Conv encoder ending 64x7x7, two linear heads, mirrored decoder, tanh out; "
+        "MSE + 0.001 * KL.",
+        differs=_ONE_CYCLE.format(was="a constant one")
+        + "Pixels are scaled to [-1, 1], the range of the tanh. Sums instead of means: 0.001 "
+        "beside a mean over 784 pixels of twice the range is beta = 0.196 beside the sum.",
+        config=RunConfig(
+            model=ModelConfig(family="vae", network=_LIGHT, output="tanh"),
+            objective=ObjectiveConfig(likelihood="gaussian", beta=0.196),
+            train=TrainConfig(epochs=20, learning_rate=3e-3),
+        ),
+    ),
+    Recipe(
+        name="ae-conv-tanh",
+        summary="The network of vae-conv-tanh as a plain AE: its shape depends on its seed.",
+        source="The plain autoencoder beside it.",
+        differs="As vae-conv-tanh.",
+        config=RunConfig(
+            model=ModelConfig(family="ae", network=_LIGHT, output="tanh"),
+            objective=ObjectiveConfig(likelihood="gaussian"),
+            train=TrainConfig(epochs=20, learning_rate=3e-3),
+        ),
+    ),
+    Recipe(
+        name="vae-deep",
+        summary="Deep convolutional VAE with two latent units: a tight space, sharp pictures.",
+        source="Conv 64-128-256-512, kernel 3, stride 2, BatchNorm, LeakyReLU, mirrored, last "
+        "conv 5x5 unpadded; MSE + weight * KL.",
+        differs=_ONE_CYCLE.format(was="step decay")
+        + _BERNOULLI
+        + "Two dense layers of 256 between map and code: two numbers need some unfolding.",
+        config=RunConfig(
+            model=ModelConfig(
+                family="vae", network=_DEEP.model_copy(update={"bottleneck_widths": (256, 256)})
+            ),
+            train=TrainConfig(epochs=12, learning_rate=3e-3),
+        ),
+    ),
+    Recipe(
+        name="vae-deep-128d",
+        summary="vae-deep with 128 latent units: sharp reconstructions, poor prior samples.",
+        source="As vae-deep with D = 128.",
+        differs=_ONE_CYCLE.format(was="step decay") + _BERNOULLI,
+        config=RunConfig(
+            model=ModelConfig(family="vae", network=_DEEP, latent_dim=128),
+            train=TrainConfig(epochs=6, learning_rate=2e-3),
+        ),
+    ),
+    Recipe(
+        name="vae-dense-16d",
+        summary="Dense VAE with sixteen latent units: most of them in use, none a picture alone.",
+        source="Ours: between the plane and the 128 units of vae-deep-128d.",
+        differs="",
+        config=RunConfig(
+            model=ModelConfig(
+                family="vae",
+                network=_KERAS.model_copy(update={"activation": "silu"}),
+                latent_dim=16,
+            ),
+            train=TrainConfig(epochs=40, learning_rate=2e-3),
+        ),
+    ),
+    Recipe(
+        name="vq-vae",
+        summary="VQ-VAE: the code is a map of 7 x 7 words from a codebook of 64.",
+        source="Announced by a teaching article and not built there; van den Oord et al. 2017.",
+        differs="A codebook of moving averages, dead words revived, and a small causal "
+        "transformer as prior, learned alongside.",
+        config=RunConfig(
+            model=ModelConfig(family="vq", network=_QUANTIZED, latent_dim=16, codebook_size=64),
+            train=TrainConfig(epochs=8, learning_rate=2e-3),
+        ),
+    ),
+    Recipe(
+        name="cvae-dense",
+        summary="vae-keras-dense that is told the digit: the plane is left for style.",
+        source="One-hot label beside the inputs of encoder and decoder; BCE + KL.",
+        differs=_ONE_CYCLE.format(was="a constant one") + "40 epochs.",
+        config=RunConfig(
+            model=ModelConfig(family="vae", network=_KERAS, n_classes=10),
+            train=TrainConfig(epochs=40, learning_rate=2e-3),
+        ),
+    ),
+    Recipe(
+        name="cvae-conv",
+        summary="Convolutional VAE that is told the digit, as constant planes beside the image.",
+        source="One-hot label as extra input channels, and beside z; BCE + KL.",
+        differs="The small network of vae-conv-tanh with sigmoid out, so that it trains in "
+        "minutes. " + _ONE_CYCLE.format(was="step decay"),
+        config=RunConfig(
+            model=ModelConfig(family="vae", network=_LIGHT, n_classes=10),
+            train=TrainConfig(epochs=20, learning_rate=3e-3),
+        ),
+    ),
+    Recipe(
+        name="ae-dense-32d",
+        summary="Dense AE with 32 units: what ae-denoise is held against.",
+        source="Ours: the same network as ae-denoise, fed the clean image.",
+        differs="",
+        config=RunConfig(
+            model=ModelConfig(family="ae", network=_KERAS, latent_dim=32),
+            train=TrainConfig(epochs=20, learning_rate=1e-3),
+        ),
+    ),
+    Recipe(
+        name="ae-denoise",
+        summary="Denoising AE: fed a noisy image, asked for the clean one.",
+        source="Any AE fed a noisy x, asked for the clean x; MSE (Vincent et al. 2008).",
+        differs=_BERNOULLI + "Gaussian noise of standard deviation 0.5, pixels kept in [0, 1].",
+        config=RunConfig(
+            model=ModelConfig(family="ae", network=_KERAS, latent_dim=32),
+            objective=ObjectiveConfig(noise=0.5),
+            train=TrainConfig(epochs=20, learning_rate=1e-3),
+        ),
+    ),
+    Recipe(
+        name="vae-fashion",
+        summary="Dense VAE of garments: ten kinds of clothing on one plane.",
+        source="Ours, on Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747).",
+        differs="",
+        config=RunConfig(
+            model=ModelConfig(family="vae", network=_NARROW),
+            train=TrainConfig(epochs=40, learning_rate=2e-3),
+            data=DataConfig(name="fashion-mnist"),
+        ),
+    ),
+    Recipe(
+        name="ae-fashion",
+        summary="The network of vae-fashion as a plain autoencoder.",
+        source="Ours, on Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747).",
+        differs="",
+        config=RunConfig(
+            model=ModelConfig(family="ae", network=_NARROW),
+            train=TrainConfig(epochs=40, learning_rate=2e-3),
+            data=DataConfig(name="fashion-mnist"),
         ),
     ),
 )

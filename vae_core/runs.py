@@ -1,7 +1,8 @@
 """A run is a folder, and the only truth.
 
 `card.json` says what it is and how it came about, `weights.safetensors` is what was learned,
-`history.jsonl` a line an epoch, `latents/` the gallery's codes per epoch; `state.json` and
+`history.jsonl` a line a moment, `latents/` the held-out codes and `frames/` pictures of each moment
+(`NNNN`: after an epoch; `0000-SSSSSS`: after a step of the first); `state.json` and
 `resume.safetensors` exist while it can be continued. Files are replaced whole. Weights are checked
 against the card before a number of them is used. Nothing here trains.
 """
@@ -29,24 +30,28 @@ from torch import Tensor
 from vae_core.config import RunConfig
 from vae_core.errors import CheckpointError, ConfigError, PlaygroundError, RunError
 from vae_core.files import parse_json, read_json, write_bytes, write_json
-from vae_core.models import Autoencoder
+from vae_core.latent import principal_components
+from vae_core.models import Autoencoder, parameter_count
 from vae_core.models import build as build_model
 
 CARD_FORMAT = 1
-CARD, WEIGHTS, HISTORY, STATE, RESUME, LATENTS = (
+CARD, WEIGHTS, HISTORY, STATE, RESUME, LATENTS, FRAMES = (
     "card.json",
     "weights.safetensors",
     "history.jsonl",
     "state.json",
     "resume.safetensors",
     "latents",
+    "frames",
 )
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 MAX_WEIGHTS_BYTES = 512 * 2**20
 MAX_HEADER_BYTES = 2**20
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
-# safetensors' names of the number formats that a model may hold
-_DTYPES = {torch.float32: "F32", torch.int64: "I64"}
+# networks with more weights are kept in half precision, so that they stay small enough to travel
+HALF_ABOVE = 2_500_000
+# safetensors' names of the number formats in which a tensor may be kept
+_DTYPES = {torch.float32: ("F32", "F16"), torch.int64: ("I64",)}
 
 
 class Card(BaseModel):
@@ -115,9 +120,14 @@ class Run:
         return self.weights_sha256[:12]
 
     @cached_property
+    def moments(self) -> tuple[dict[str, Any], ...]:
+        """The history's lines, oldest first: moments of the first epoch, then the epochs' ends."""
+        return tuple(read_history(self.path))
+
+    @property
     def history(self) -> tuple[dict[str, Any], ...]:
         """The epochs' lines, oldest first."""
-        return tuple(read_history(self.path))
+        return tuple(line for line in self.moments if line.get("epoch") != 0)
 
     def model(self) -> Autoencoder:
         """Returns the model in evaluation mode on the CPU, its weights checked.
@@ -250,8 +260,13 @@ def write_weights(path: Path, model: Autoencoder) -> str:
     Raises:
         RunError: They cannot be written.
     """
+    half = parameter_count(model) > HALF_ABOVE
+    tensors = {
+        name: tensor.half() if half and tensor.is_floating_point() else tensor
+        for name, tensor in model.state_dict().items()
+    }
     content = save_tensors(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     )
     write_bytes(path / WEIGHTS, content)
     return hashlib.sha256(content).hexdigest()
@@ -286,7 +301,8 @@ def read_weights(path: Path, card: Card) -> tuple[dict[str, Tensor], str]:
         raise CheckpointError(
             "weights-mismatch", path=path.name, reason="their SHA-256 is not the card's"
         )
-    return tensors, digest
+    wide = {n: t.float() if t.dtype == torch.float16 else t for n, t in tensors.items()}
+    return wide, digest
 
 
 def _bounded_bytes(path: Path) -> bytes:
@@ -326,10 +342,10 @@ def _check_header(path: Path, content: bytes, expected: Mapping[str, Tensor]) ->
             "weights-damaged", path=path.name, reason="its header is not readable"
         ) from error
     for name, tensor in expected.items():
-        wanted = (_DTYPES[tensor.dtype], tuple(tensor.shape))
-        if found.get(name) != wanted:
+        dtypes, shape = _DTYPES[tensor.dtype], tuple(tensor.shape)
+        if found.get(name) not in [(dtype, shape) for dtype in dtypes]:
             got = "nothing" if name not in found else _shape_text(*found[name])
-            reason = f"{name} should be {_shape_text(*wanted)} and is {got}"
+            reason = f"{name} should be {_shape_text(dtypes[0], shape)} and is {got}"
             raise CheckpointError("weights-mismatch", path=path.name, reason=reason)
     extra = sorted(found.keys() - expected.keys())
     if extra:
@@ -369,15 +385,33 @@ def write_history(path: Path, lines: list[dict[str, Any]]) -> None:
     write_bytes(path / HISTORY, text.encode())
 
 
-def write_latents(path: Path, epoch: int, mu: NDArray[np.float32]) -> None:
-    """Keeps the gallery's codes (N, D) after an epoch, as float16.
+def write_latents(path: Path, name: str, mu: NDArray[np.float32]) -> None:
+    """Keeps the held-out images' codes (N, D) at one moment, as float16, in the data set's order.
+
+    As `mu` where there are up to three units. Longer codes would outweigh the run: of them, the
+    projection on their two principal directions is kept, as `pca`, (N, 2).
 
     Raises:
         RunError: They cannot be written.
     """
+    kept = {"mu": mu} if mu.shape[1] <= 3 else {"pca": principal_components(mu, 2)}
+    content = save_tensors({name: torch.from_numpy(a).half() for name, a in kept.items()})
+    write_bytes(_made(path / LATENTS) / f"{name}.safetensors", content)
+
+
+def write_frame(path: Path, name: str, sheet: bytes) -> None:
+    """Keeps a PNG sheet of what a run decodes at one moment.
+
+    Raises:
+        RunError: It cannot be written.
+    """
+    write_bytes(_made(path / FRAMES) / f"{name}.png", sheet)
+
+
+def _made(folder: Path) -> Path:
     try:
-        (path / LATENTS).mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise RunError("not-writable", path=path, reason=error.strerror or str(error)) from error
-    content = save_tensors({"mu": torch.from_numpy(mu).half()})
-    write_bytes(path / LATENTS / f"{epoch:04d}.safetensors", content)
+        reason = error.strerror or str(error)
+        raise RunError("not-writable", path=folder.parent, reason=reason) from error
+    return folder

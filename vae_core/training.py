@@ -11,22 +11,27 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Generator, Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from vae_core.config import RunConfig
 from vae_core.data import Images
 from vae_core.devices import resolve_precision
 from vae_core.errors import DataError, RunError
 from vae_core.losses import negative_elbo
-from vae_core.models import build
-from vae_core.schedules import learning_rate
+from vae_core.models import VQVAE, Autoencoder, build
+from vae_core.schedules import kl_weight, learning_rate
 
 PROGRESS_INTERVAL_S = 0.2
 EVALUATION_BATCH = 1000
+# shares of the first epoch after which its state is shown
+SNAPSHOTS = (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,14 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """Before or within the first epoch, where most happens; `step` counts the steps done."""
+
+    step: int
+    trainer: "Trainer"
+
+
+@dataclass(frozen=True)
 class EpochEnd:
     """An epoch's figures; `trainer` holds the state to save before the next event is asked for."""
 
@@ -59,7 +72,7 @@ class EpochEnd:
     trainer: "Trainer"
 
 
-Event = Progress | EpochEnd
+Event = Progress | Snapshot | EpochEnd
 
 
 class Trainer:
@@ -90,8 +103,16 @@ class Trainer:
             weight_decay=config.train.weight_decay,
             fused=device.type != "mps",
         )
+        self._average = _average_of(self.model, config.train.ema_decay)
         self._x = _on_device(images.x[: config.data.limit], device)
+        self._y = torch.from_numpy(images.y[: config.data.limit]).to(device)
         self._held_out = _on_device(held_out.x, device)
+        self._held_out_y = torch.from_numpy(held_out.y).to(device)
+
+    @property
+    def kept(self) -> Autoencoder:
+        """The model that is measured and kept: the average of the weights where one is wanted."""
+        return self.model if self._average is None else cast(Autoencoder, self._average.module)
 
     @property
     def n_images(self) -> int:
@@ -106,6 +127,8 @@ class Trainer:
 
     def epochs(self) -> Iterator[Event]:
         """Trains the epochs that are left, yielding `Progress` within and `EpochEnd` after each.
+
+        The first epoch yields a `Snapshot` before it and after some of its steps as well.
 
         Raises:
             RunError: The loss is no longer finite; the state before that epoch is what was yielded
@@ -122,13 +145,17 @@ class Trainer:
         noise = _generator(train.seed, epoch, "noise", self.device)
         sums = torch.zeros(3, device=self.device)
         seen = 0
+        snapshots = {round(share * steps) for share in SNAPSHOTS} if epoch == 1 else set()
         self.model.train()
         for step in range(steps):
             number = (epoch - 1) * steps + step
+            if step in snapshots:
+                yield Snapshot(step, self)
+                self.model.train()
             batch = order[step * train.batch_size : (step + 1) * train.batch_size]
             with self._layer_randomness(number):
                 rate = learning_rate(train, number, steps)
-                sums += self._step(self._x[batch], noise, rate) * len(batch)
+                sums += self._step(batch, noise, rate, number) * len(batch)
             seen += len(batch)
             if time.monotonic() - last >= PROGRESS_INTERVAL_S:
                 last = time.monotonic()
@@ -137,22 +164,43 @@ class Trainer:
         if not np.isfinite(figures.total):
             raise RunError("diverged", value=figures.total, epoch=epoch)
         self.epochs_done = epoch
-        held_out = self.evaluate(self._held_out, seed=train.seed)
+        held_out = self.evaluate(self._held_out, self._held_out_y, seed=train.seed)
         yield EpochEnd(epoch, figures, held_out, rate, time.monotonic() - begin, self)
 
-    def _step(self, x: Tensor, noise: Generator, rate: float) -> Tensor:
+    def _step(self, rows: Tensor, noise: Generator, rate: float, number: int) -> Tensor:
+        x, condition = self._x[rows], self._condition(self._y[rows])
         if self._convolutional:
             x = x.contiguous(memory_format=torch.channels_last)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         objective = self.config.objective
         with self._autocast():
-            output = self.model(x, noise)
-        terms = negative_elbo(output, x, likelihood=objective.likelihood, beta=objective.beta)
+            output = self.model(self._noisy(x, noise), noise, condition)
+        terms = negative_elbo(
+            output,
+            x,
+            likelihood=objective.likelihood,
+            beta=kl_weight(objective, number, self.steps_per_epoch),
+            kl_form=objective.kl_form,
+            free_bits=objective.free_bits,
+            commitment_weight=objective.commitment_weight,
+        )
         self.optimizer.zero_grad(set_to_none=True)
         terms.total.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
+        self.model.learn_codebook(output, noise)
+        if self._average is not None:
+            self._average.update_parameters(self.model)
         return torch.stack((terms.total, terms.recon, terms.kl)).detach()
+
+    def _condition(self, y: Tensor) -> Tensor | None:
+        """Returns labels (B,) one-hot, (B, n_classes), where the model wants them."""
+        n_classes = self.config.model.n_classes
+        return F.one_hot(y, n_classes).float() if n_classes else None
+
+    def _noisy(self, x: Tensor, noise: Generator) -> Tensor:
+        std = self.config.objective.noise
+        return noisy(x, std, noise) if std else x
 
     @contextmanager
     def _layer_randomness(self, step: int) -> Iterator[None]:
@@ -172,18 +220,24 @@ class Trainer:
         return nullcontext()
 
     @torch.inference_mode()
-    def evaluate(self, x: Tensor, *, seed: int) -> Terms:
-        """Returns the objective's terms on images x, (N, C, H, W), in fp32, one z per image."""
-        self.model.eval()
+    def evaluate(self, x: Tensor, y: Tensor, *, seed: int) -> Terms:
+        """Returns the objective's terms on images x, (N, C, H, W), in fp32, one z per image.
+
+        The labels y, (N,), count where they condition the model.
+        """
+        model = self.kept.eval()
         objective = self.config.objective
         noise = torch.Generator(self.device).manual_seed(seed)
         sums = torch.zeros(3, dtype=torch.float64)
-        for batch in torch.split(x, EVALUATION_BATCH):
+        for batch, labels in _batches(x, y):
             terms = negative_elbo(
-                self.model(batch, noise),
+                model(batch, noise, self._condition(labels)),
                 batch,
                 likelihood=objective.likelihood,
                 beta=objective.beta,
+                kl_form=objective.kl_form,
+                free_bits=objective.free_bits,
+                commitment_weight=objective.commitment_weight,
             )
             sums += torch.stack((terms.total, terms.recon, terms.kl)).double().cpu() * len(batch)
         return Terms(*(sums / len(x)).tolist())
@@ -191,15 +245,50 @@ class Trainer:
     @torch.inference_mode()
     def held_out_codes(self) -> NDArray[np.float32]:
         """Returns the most likely codes of the held-out images, (N, D)."""
-        self.model.eval()
-        codes = [self.model.encode(x).mode() for x in torch.split(self._held_out, EVALUATION_BATCH)]
+        model = self.kept.eval()
+        codes = [
+            model.encode(x, self._condition(y)).mode()
+            for x, y in _batches(self._held_out, self._held_out_y)
+        ]
         return torch.cat(codes).cpu().numpy()
+
+    @torch.inference_mode()
+    def decode(self, z: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Returns images (B, C, H, W) for codes (B, D); labels (B,) count where they condition."""
+        condition = self._condition(torch.from_numpy(labels).to(self.device))
+        codes = torch.from_numpy(z).to(self.device)
+        return self.kept.eval().decode(codes, condition).cpu().numpy()
+
+    @torch.inference_mode()
+    def prior_samples(self, n: int, *, seed: int) -> NDArray[np.float32]:
+        """Returns n pictures of codes drawn from the prior, (n, C, H, W)."""
+        model, noise = self.kept.eval(), torch.Generator(self.device).manual_seed(seed)
+        if isinstance(model, VQVAE):
+            indices = model.prior.sample(n, noise).reshape(n, model.side, model.side)
+            return model.decode_indices(indices).cpu().numpy()
+        z = torch.randn(n, model.code_size, generator=noise, device=self.device)
+        return model.decode(z).cpu().numpy()
+
+    @torch.inference_mode()
+    def first_reconstructions(self, n: int) -> NDArray[np.float32]:
+        """Returns the first held-out image of each class as the model rebuilds it, (n, C, H, W).
+
+        Classes beyond the n-th are left out; with fewer than n, they come round again.
+        """
+        labels = torch.unique(self._held_out_y)
+        rows = [int((self._held_out_y == label).nonzero()[0]) for label in labels]
+        chosen = torch.tensor([rows[k % len(rows)] for k in range(n)], device=self.device)
+        model, condition = self.kept.eval(), self._condition(self._held_out_y[chosen])
+        z = model.encode(self._held_out[chosen], condition).mode()
+        return model.decode(z, condition).cpu().numpy()
 
     def state(self) -> dict[str, Tensor]:
         """Returns all that resuming needs, as named tensors on the CPU."""
         state = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         for number, moments in self.optimizer.state_dict()["state"].items():
             state |= {f"optimizer.{number}.{name}": t for name, t in moments.items()}
+        if self._average is not None:
+            state |= {f"average.{name}": t for name, t in self._average.state_dict().items()}
         state["epochs_done"] = torch.tensor(self.epochs_done)
         return {name: t.detach().cpu().contiguous() for name, t in state.items()}
 
@@ -209,8 +298,9 @@ class Trainer:
         Raises:
             KeyError, RuntimeError: The state is another model's.
         """
-        model = {k.removeprefix("model."): t for k, t in state.items() if k.startswith("model.")}
-        self.model.load_state_dict(model)
+        self.model.load_state_dict(_part(state, "model."))
+        if self._average is not None:
+            self._average.load_state_dict(_part(state, "average."))
         moments: dict[int, dict[str, Tensor]] = {}
         for key, tensor in state.items():
             if key.startswith("optimizer."):
@@ -221,8 +311,14 @@ class Trainer:
         self.epochs_done = int(state["epochs_done"])
 
 
+def noisy(x: Tensor, std: float, generator: Generator) -> Tensor:
+    """Returns images x with Gaussian noise of this standard deviation, kept in [0, 1]."""
+    eps = torch.randn(x.shape, generator=generator, device=x.device)
+    return (x + std * eps).clamp(0.0, 1.0)
+
+
 def check_shape(config: RunConfig, images: Images) -> None:
-    """Makes sure that a model takes these images.
+    """Makes sure that a model takes these images, and their labels where it is conditional.
 
     Raises:
         DataError: It does not.
@@ -236,6 +332,26 @@ def check_shape(config: RunConfig, images: Images) -> None:
             name=images.name,
             value="x".join(map(str, images.x.shape[1:])),
         )
+    n_classes = config.model.n_classes
+    if n_classes and len(images.class_names) != n_classes:
+        raise DataError(
+            "data-classes", wanted=n_classes, name=images.name, value=len(images.class_names)
+        )
+
+
+def _average_of(model: Autoencoder, decay: float) -> AveragedModel | None:
+    if not decay:
+        return None
+    average: Any = get_ema_multi_avg_fn  # torch leaves it without types
+    return AveragedModel(model, multi_avg_fn=average(decay))
+
+
+def _batches(x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    yield from zip(torch.split(x, EVALUATION_BATCH), torch.split(y, EVALUATION_BATCH), strict=True)
+
+
+def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): t for k, t in state.items() if k.startswith(prefix)}
 
 
 def _on_device(x: NDArray[np.uint8], device: torch.device) -> Tensor:

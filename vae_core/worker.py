@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from vae_core import data, runs
+from vae_core import data, exports, latent, runs
 from vae_core.config import RunConfig
 from vae_core.devices import (
     keep_freed_memory,
@@ -33,10 +34,11 @@ from vae_core.devices import (
 from vae_core.errors import InputError, PlaygroundError, RunError
 from vae_core.files import read_json, sweep, write_bytes, write_json
 from vae_core.models import parameter_count
-from vae_core.training import EpochEnd, Event, Trainer
+from vae_core.training import EpochEnd, Event, Snapshot, Trainer
 
 LOCK = ".lock"
 HEARTBEAT_S = 2.0
+FRAME_COLUMNS = 10  # pictures in a row of a kept sheet
 
 
 def create_run(
@@ -138,12 +140,21 @@ def _train(path: Path, card: runs.Card, *, download: bool) -> Iterator[Event]:
         if old_data not in ({}, card.data):
             raise RunError("run-not-resumable", path=path.name, reason="its data set has changed")
         _restore(path, trainer)
-    history = list(runs.read_history(path))[: trainer.epochs_done]
+    history = [
+        line
+        for line in runs.read_history(path)
+        if trainer.epochs_done and line["epoch"] <= trainer.epochs_done
+    ]
     last = time.monotonic()
     for event in trainer.epochs():
         if isinstance(event, EpochEnd):
-            history.append(_history_line(event))
+            look = keep_look(path, trainer, f"{event.epoch:04d}")
+            history.append({**_history_line(event), **look})
             card = _save(path, card, event, history)
+        elif isinstance(event, Snapshot):
+            look = keep_look(path, trainer, f"0000-{event.step:06d}")
+            history.append({"epoch": 0, "step": event.step, **look})
+            runs.write_history(path, history)
         elif time.monotonic() - last >= HEARTBEAT_S:
             last = time.monotonic()
             write_state(path, "running", card, step=event.step, steps=event.steps)
@@ -157,9 +168,8 @@ def _save(
     trainer = event.trainer
     finished = event.epoch == card.config.train.epochs
     runs.write_history(path, history)
-    runs.write_latents(path, event.epoch, trainer.held_out_codes())
-    digest = runs.write_weights(path, trainer.model)
-    seconds = sum(float(str(line["seconds"])) for line in history)
+    digest = runs.write_weights(path, trainer.kept)
+    seconds = sum(float(str(line.get("seconds", 0.0))) for line in history)
     held_out = {
         "total": event.held_out.total,
         "recon": event.held_out.recon,
@@ -181,6 +191,35 @@ def _save(
         write_state(path, "running", card)
         write_bytes(path / runs.RESUME, save_tensors(trainer.state()))
     return card
+
+
+def keep_look(path: Path, trainer: Trainer, name: str) -> dict[str, object]:
+    """Keeps what the time machine shows of one moment: codes, reconstructions, a grid.
+
+    The grid is 10 x 10: of the plane that holds the codes, where they have two units (then that
+    `plane` is returned, for the history); of one column a class, where the model is conditional;
+    else of codes drawn from the prior with a fixed seed.
+
+    Raises:
+        RunError: The codes are not finite, or nothing can be written.
+    """
+    mu = trainer.held_out_codes()
+    if not np.isfinite(mu).all():
+        raise RunError("diverged", value="not finite", epoch=trainer.epochs_done + 1)
+    runs.write_latents(path, name, mu)
+    model = trainer.config.model
+    plane = latent.plane_of(mu) if mu.shape[1] == 2 and not model.n_classes else None
+    labels = np.tile(np.arange(FRAME_COLUMNS), FRAME_COLUMNS) % max(1, model.n_classes)
+    if plane:
+        grid = trainer.decode(latent.lattice(plane, FRAME_COLUMNS), labels)
+    elif model.n_classes:
+        styles = np.random.default_rng(0).standard_normal((FRAME_COLUMNS, mu.shape[1]))
+        grid = trainer.decode(styles.astype(np.float32).repeat(FRAME_COLUMNS, axis=0), labels)
+    else:
+        grid = trainer.prior_samples(FRAME_COLUMNS**2, seed=0)
+    images = np.concatenate((trainer.first_reconstructions(FRAME_COLUMNS), grid))
+    runs.write_frame(path, name, exports.png_bytes(images, columns=FRAME_COLUMNS))
+    return {"plane": plane.to_dict()} if plane else {}
 
 
 def _restore(path: Path, trainer: Trainer) -> None:
@@ -252,8 +291,6 @@ def _busy_pid(path: Path) -> str:
 
 def versions() -> dict[str, str]:
     """Returns the versions that decide a run's weights."""
-    import numpy as np
-
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -14,4 +14,10 @@ NETWORKS = {
         decoder_strides=(2, 2),
         bottleneck_widths=(16,),
     ),
+    "conv-map": ConvConfig(
+        encoder_channels=(4, 6),
+        encoder_strides=(2, 2),
+        decoder_channels=(6, 4),
+        decoder_strides=(2, 2),
+    ),
 }

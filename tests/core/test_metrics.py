@@ -159,7 +159,7 @@ def check_metric(session, rng: np.random.Generator, step: float = 1e-4) -> None:
 def test_the_metric_of_a_linear_map_is_its_own_square(rng: np.random.Generator) -> None:
     session = open_session(open_run(SHIPPED / "vae-keras-dense"))
     weights = torch.tensor(rng.normal(size=(784, 2)), dtype=torch.float32)
-    session._model.decode = lambda z: (z @ weights.T).reshape(-1, 1, 28, 28)
+    session._model.decode = lambda z, condition: (z @ weights.T).reshape(-1, 1, 28, 28)
     metric = session.metric(rng.normal(size=(600, 2)))
     expected = (weights.T @ weights).numpy()
     assert_allclose(metric, np.broadcast_to(expected, (600, 2, 2)), rtol=1e-4)

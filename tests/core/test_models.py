@@ -5,7 +5,7 @@ import torch
 
 from tests.core.networks import NETWORKS
 from vae_core.config import ConvConfig, ModelConfig
-from vae_core.distributions import DiagonalGaussian, PointMass
+from vae_core.distributions import DiagonalGaussian, PointMass, Quantized
 from vae_core.models import build, parameter_count
 from vae_core.recipes import RECIPES
 
@@ -32,49 +32,64 @@ CONFIGS = {**{name: recipe.config.model for name, recipe in RECIPES.items()}, **
 every_model = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 
 
+POSTERIORS = {"ae": PointMass, "vae": DiagonalGaussian, "vq": Quantized}
+
+
 def images(config: ModelConfig, n: int = 3) -> torch.Tensor:
     noise = torch.Generator().manual_seed(1)
     return torch.rand(n, config.channels, config.image_size, config.image_size, generator=noise)
 
 
+def condition(config: ModelConfig, n: int = 3) -> torch.Tensor | None:
+    """Labels 0, 1, 2, ... one-hot, where the model wants them."""
+    return torch.eye(config.n_classes).repeat(1 + n, 1)[:n] if config.n_classes else None
+
+
 @every_model
 def test_codes_and_pictures_have_their_shapes(config: ModelConfig) -> None:
-    model, x = build(config).eval(), images(config)
-    posterior = model.encode(x)
-    assert posterior.mode().shape == posterior.kl().shape == (3, config.latent_dim)
-    assert isinstance(posterior, DiagonalGaussian if config.family == "vae" else PointMass)
-    output = model(x, torch.Generator().manual_seed(0))
+    model, x, told = build(config).eval(), images(config), condition(config)
+    posterior = model.encode(x, told)
+    units = posterior.kl().shape[1]
+    assert posterior.mode().shape == (3, model.code_size)
+    assert isinstance(posterior, POSTERIORS[config.family])
+    if config.family != "vq":
+        assert units == model.code_size == config.latent_dim
+    else:
+        assert units * config.latent_dim == model.code_size
+    output = model(x, torch.Generator().manual_seed(0), told)
     assert output.logits.shape == x.shape
-    assert output.z.shape == (3, config.latent_dim)
+    assert output.z.shape == (3, model.code_size)
 
 
 @every_model
 def test_decoded_pictures_are_in_range_and_the_sigmoid_of_the_logits(config: ModelConfig) -> None:
     model = build(config).eval()
-    z = 50 * torch.randn(6, config.latent_dim, generator=torch.Generator().manual_seed(2))
-    x = model.decode(z)
+    z = 50 * torch.randn(6, model.code_size, generator=torch.Generator().manual_seed(2))
+    told = condition(config, 6)
+    x = model.decode(z, told)
     assert x.shape == (6, config.channels, config.image_size, config.image_size)
     assert x.min() >= 0
     assert x.max() <= 1
-    torch.testing.assert_close(x, model.decode_logits(z).sigmoid())
+    torch.testing.assert_close(x, model.decode_logits(z, told).sigmoid())
 
 
 @every_model
 def test_forward_is_encode_sample_decode(config: ModelConfig) -> None:
-    model, x = build(config).eval(), images(config)
-    output = model(x, torch.Generator().manual_seed(7))
-    z = model.encode(x).sample(torch.Generator().manual_seed(7))
+    model, x, told = build(config).eval(), images(config), condition(config)
+    output = model(x, torch.Generator().manual_seed(7), told)
+    z = model.encode(x, told).sample(torch.Generator().manual_seed(7))
     torch.testing.assert_close(output.z, z)
-    torch.testing.assert_close(output.logits, model.decode_logits(z))
+    torch.testing.assert_close(output.logits, model.decode_logits(z, told))
 
 
 @every_model
 def test_a_picture_does_not_depend_on_its_batch(config: ModelConfig) -> None:
-    model, x = build(config).eval(), images(config, 4)
-    together = model.encode(x).mode()
-    torch.testing.assert_close(together[2:3], model.encode(x[2:3]).mode(), atol=1e-5, rtol=1e-4)
-    z = together
-    torch.testing.assert_close(model.decode(z)[2:3], model.decode(z[2:3]), atol=1e-5, rtol=1e-4)
+    model, x, told = build(config).eval(), images(config, 4), condition(config, 4)
+    of_one = None if told is None else told[2:3]
+    z = model.encode(x, told).mode()
+    torch.testing.assert_close(z[2:3], model.encode(x[2:3], of_one).mode(), atol=1e-5, rtol=1e-4)
+    together, alone = model.decode(z, told)[2:3], model.decode(z[2:3], of_one)
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
 
 
 @every_model
@@ -92,7 +107,7 @@ def test_the_seed_decides_the_weights_and_leaves_global_randomness_alone(
 @every_model
 def test_every_weight_takes_part(config: ModelConfig) -> None:
     model, x = build(config), images(config, 8)
-    output = model(x, torch.Generator().manual_seed(0))
+    output = model(x, torch.Generator().manual_seed(0), condition(config, 8))
     (output.logits.square().sum() + output.posterior.kl().sum()).backward()
     for name, weight in model.named_parameters():
         assert weight.grad is not None, name

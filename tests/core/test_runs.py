@@ -91,9 +91,9 @@ def transposed(tensors: dict[str, torch.Tensor]) -> None:
     tensors[name] = tensors[name].T.contiguous()
 
 
-def halved(tensors: dict[str, torch.Tensor]) -> None:
+def doubled(tensors: dict[str, torch.Tensor]) -> None:
     name = first_weight(tensors)
-    tensors[name] = tensors[name].half()
+    tensors[name] = tensors[name].double()
 
 
 def one_less(tensors: dict[str, torch.Tensor]) -> None:
@@ -108,7 +108,7 @@ def many_more(tensors: dict[str, torch.Tensor]) -> None:
     tensors |= {f"empty.{number}": torch.zeros(0) for number in range(3000)}
 
 
-CHANGES = [with_nan, with_infinity, transposed, halved, one_less, one_more, many_more]
+CHANGES = [with_nan, with_infinity, transposed, doubled, one_less, one_more, many_more]
 
 
 def twice(content: bytes) -> bytes:
@@ -354,11 +354,33 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
 
 def test_codes_of_an_epoch_are_kept_as_halves(run: Path) -> None:
     mu = np.array([[0.5, -3.25], [100.0, 0.0]], np.float32)
-    runs.write_latents(run, 7, mu)
+    runs.write_latents(run, "0007", mu)
     (file,) = (run / runs.LATENTS).iterdir()
     kept = load_file(file)["mu"]
     assert kept.dtype == torch.float16
     assert np.array_equal(kept.float().numpy(), mu)
+
+
+def test_long_codes_are_kept_as_two_principal_components(run: Path) -> None:
+    mu = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)
+    runs.write_latents(run, "0007", mu)
+    (file,) = (run / runs.LATENTS).iterdir()
+    kept = load_file(file)
+    assert list(kept) == ["pca"]
+    assert kept["pca"].shape == (50, 2)
+
+
+def test_large_networks_are_kept_in_half_precision_and_used_in_single(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_run: Callable[..., Path]
+) -> None:
+    whole = small_run("whole", epochs=1)
+    monkeypatch.setattr(runs, "HALF_ABOVE", 0)
+    half = small_run("half", epochs=1)
+    assert (half / runs.WEIGHTS).stat().st_size < 0.6 * (whole / runs.WEIGHTS).stat().st_size
+    wide, narrow = (runs.open_run(path).model().state_dict() for path in (whole, half))
+    for name, tensor in wide.items():
+        assert narrow[name].dtype == tensor.dtype
+        torch.testing.assert_close(narrow[name], tensor, atol=1e-3, rtol=1e-3)
 
 
 def test_where_runs_are_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -210,9 +210,9 @@ def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(
     batches: list[torch.Tensor] = []
     step = part._step
 
-    def watched(x: torch.Tensor, *rest: Any) -> torch.Tensor:
-        batches.append(x.clone())
-        return step(x, *rest)
+    def watched(rows: torch.Tensor, *rest: Any) -> torch.Tensor:
+        batches.append(part._x[rows])
+        return step(rows, *rest)
 
     part._step = watched  # type: ignore[method-assign]
     epoch_ends(part)
@@ -229,8 +229,9 @@ def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(
 def test_the_loss_of_a_batch_does_not_depend_on_its_size(small_config: MakeConfig) -> None:
     # sums over pixels, means over images: halves of a batch weigh as much as the whole
     part = trainer(small_config(family="ae", limit=300))
-    x = part._x[:200]
-    whole, halves = part.evaluate(x, seed=0), [part.evaluate(h, seed=0) for h in x.split(100)]
+    x, y = part._x[:200], part._y[:200]
+    whole = part.evaluate(x, y, seed=0)
+    halves = [part.evaluate(x[h], y[h], seed=0) for h in (slice(100), slice(100, 200))]
     assert whole.total == pytest.approx(sum(half.total for half in halves) / 2, rel=1e-5)
 
 

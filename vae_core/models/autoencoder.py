@@ -1,10 +1,11 @@
-"""The two families: the autoencoder, and the VAE, which changes two things only.
+"""The autoencoder and the VAE, which changes two things only.
 
 A VAE's encoder gives a distribution per image, and its loss adds KL to N(0, I) (see `losses`).
-Networks return logits; `decode` returns images in [0, 1].
+Either may be conditional: encoder and decoder are then told the label (Sohn et al. 2015, "Learning
+structured output representation using deep conditional generative models"). Networks return
+logits; `decode` returns images in [0, 1].
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -21,49 +22,85 @@ LOGVAR_LIMIT = 20.0
 
 @dataclass(frozen=True)
 class Output:
-    """A model's answer: decoder logits (B, C, H, W), q(z|x), and the z decoded, (B, D)."""
+    """A model's answer: decoder logits (B, C, H, W), q(z|x), and the z decoded, (B, D).
+
+    `commitment`, (B,), is how far a VQ-VAE's encoder is from its codebook; None elsewhere.
+    """
 
     logits: Tensor
     posterior: Posterior
     z: Tensor
+    commitment: Tensor | None = None
 
 
 class Autoencoder(nn.Module):
-    """Encoder x -> z, decoder z -> x (Hinton & Salakhutdinov 2006)."""
+    """Encoder x -> z, decoder z -> x (Hinton & Salakhutdinov 2006).
+
+    Where `config.n_classes` is not 0, every verb wants the condition, one-hot, (B, n_classes).
+    """
 
     code_parts = 1  # vectors of length D that the encoder puts out per image
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        shape = (config.channels, config.image_size, config.image_size)
-        network, out = config.network, self.code_parts * config.latent_dim
         self.encoder: nn.Module
         self.decoder: nn.Module
+        self._build((config.channels, config.image_size, config.image_size))
+
+    def _build(self, shape: tuple[int, int, int]) -> None:
+        config, network = self.config, self.config.network
+        out, n_classes = self.code_parts * config.latent_dim, config.n_classes
         if isinstance(network, ConvConfig):
-            self.encoder = ConvEncoder(network, shape, out)
-            self.decoder = ConvDecoder(network, shape, config.latent_dim)
+            self.encoder = ConvEncoder(network, shape, out, n_classes=n_classes)
+            self.decoder = ConvDecoder(network, shape, config.latent_dim + n_classes)
         else:
-            self.encoder = DenseEncoder(network, shape, out)
-            self.decoder = DenseDecoder(network, shape, config.latent_dim)
+            self.encoder = DenseEncoder(network, shape, out, n_classes=n_classes)
+            self.decoder = DenseDecoder(network, shape, config.latent_dim + n_classes)
 
-    def encode(self, x: Tensor) -> Posterior:
+    @property
+    def code_size(self) -> int:
+        """Numbers in a code: the D of `decode`'s (B, D)."""
+        return self.config.latent_dim
+
+    def encode(self, x: Tensor, condition: Tensor | None = None) -> Posterior:
         """Returns q(z|x) for images x in [0, 1], (B, C, H, W)."""
-        return PointMass(self.encoder(x))
+        return PointMass(self._encoded(x, condition))
 
-    def decode_logits(self, z: Tensor) -> Tensor:
+    def decode_logits(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """Returns logits, (B, C, H, W), for codes z, (B, D)."""
-        return self.decoder(z)  # type: ignore[no-any-return]
+        assert (condition is None) == (self.config.n_classes == 0)
+        answer = self.decoder(z if condition is None else torch.cat((z, condition), dim=1))
+        return self._logits(answer)
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """Returns images in [0, 1], (B, C, H, W), for codes z, (B, D)."""
-        return self.decode_logits(z).sigmoid()
+        return self.decode_logits(z, condition).sigmoid()
 
-    def forward(self, x: Tensor, generator: Generator) -> Output:
+    def forward(self, x: Tensor, generator: Generator, condition: Tensor | None = None) -> Output:
         """Encodes, draws one z per image, decodes."""
-        posterior = self.encode(x)
+        posterior = self.encode(x, condition)
         z = posterior.sample(generator)
-        return Output(self.decode_logits(z), posterior, z)
+        return Output(self.decode_logits(z, condition), posterior, z)
+
+    def learn_codebook(self, output: Output, generator: Generator) -> None:
+        """Learns, after a step, what no gradient teaches: nothing, but in a VQ-VAE."""
+
+    def _encoded(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        assert (condition is None) == (self.config.n_classes == 0)
+        if self.config.output == "tanh":
+            x = 2 * x - 1  # what goes in has the range of what comes out
+        if condition is not None:
+            if self.config.network.kind == "conv":
+                planes = condition[:, :, None, None].expand(-1, -1, *x.shape[2:])
+                x = torch.cat((x, planes), dim=1)
+            else:
+                x = torch.cat((x.flatten(1), condition), dim=1)
+        return self.encoder(x)  # type: ignore[no-any-return]
+
+    def _logits(self, answer: Tensor) -> Tensor:
+        # (tanh(a) + 1) / 2 = sigmoid(2 a): a tanh scaled back to [0, 1] is a steeper sigmoid
+        return 2 * answer if self.config.output == "tanh" else answer
 
 
 class VariationalAutoencoder(Autoencoder):
@@ -71,26 +108,23 @@ class VariationalAutoencoder(Autoencoder):
 
     code_parts = 2
 
-    def encode(self, x: Tensor) -> DiagonalGaussian:
+    def encode(self, x: Tensor, condition: Tensor | None = None) -> DiagonalGaussian:
         """Returns the diagonal Gaussian q(z|x) for images x in [0, 1], (B, C, H, W)."""
         # posteriors are float32 even under autocast: exp(logvar) in bf16 loses the KL
-        mu, logvar = self.encoder(x).float().chunk(2, dim=1)
+        mu, logvar = self._encoded(x, condition).float().chunk(2, dim=1)
         return DiagonalGaussian(mu, logvar.clamp(-LOGVAR_LIMIT, LOGVAR_LIMIT))
 
 
-FAMILIES: Mapping[str, type[Autoencoder]] = {"ae": Autoencoder, "vae": VariationalAutoencoder}
+class DecodedImages(nn.Module):
+    """A model's `decode` as a module of its own, for exporters: z, and the condition if any."""
 
+    def __init__(self, model: Autoencoder) -> None:
+        super().__init__()
+        self.model = model
 
-def build(config: ModelConfig, *, seed: int = 0) -> Autoencoder:
-    """Returns a model with weights drawn from `seed`; global randomness is left alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return FAMILIES[config.family](config)
-
-
-def decoder_module(model: Autoencoder) -> nn.Module:
-    """Returns z (B, D) -> images in [0, 1], (B, C, H, W), as one module, for exporters."""
-    return nn.Sequential(model.decoder, nn.Sigmoid())
+    def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Returns images in [0, 1], (B, C, H, W), for codes z, (B, D)."""
+        return self.model.decode(z, condition)
 
 
 def parameter_count(module: nn.Module) -> int:

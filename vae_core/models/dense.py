@@ -11,15 +11,17 @@ ImageShape = tuple[int, int, int]  # (C, H, W)
 
 
 class DenseEncoder(nn.Sequential):
-    """(B, C, H, W) -> (B, out)."""
+    """(B, C, H, W), or (B, C * H * W + n_classes) with a condition at its end, -> (B, out)."""
 
-    def __init__(self, config: DenseConfig, shape: ImageShape, out: int) -> None:
-        widths = (math.prod(shape), *config.encoder_widths)
+    def __init__(
+        self, config: DenseConfig, shape: ImageShape, out: int, *, n_classes: int = 0
+    ) -> None:
+        widths = (math.prod(shape) + n_classes, *config.encoder_widths)
         super().__init__(nn.Flatten(), *_hidden(config, widths), nn.Linear(widths[-1], out))
 
 
 class DenseDecoder(nn.Sequential):
-    """(B, D) -> logits (B, C, H, W)."""
+    """(B, D) -> (B, C, H, W), before what squashes it into pixels."""
 
     def __init__(self, config: DenseConfig, shape: ImageShape, latent_dim: int) -> None:
         widths = (latent_dim, *config.decoder_widths)
