@@ -301,11 +301,16 @@ class Trainer:
         self.model.load_state_dict(_part(state, "model."))
         if self._average is not None:
             self._average.load_state_dict(_part(state, "average."))
+        parameters = list(self.model.parameters())
         moments: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in state.items():
-            if key.startswith("optimizer."):
-                _, number, name = key.split(".")
-                moments.setdefault(int(number), {})[name] = tensor
+        for key, tensor in _part(state, "optimizer.").items():
+            number, name = key.split(".")
+            moment = tensor
+            if tensor.ndim:
+                # the fused optimizer walks weights and moments in the order of memory: a moment
+                # has to lie as its weight does, channels last in a convolution
+                moment = torch.empty_like(parameters[int(number)]).copy_(tensor)
+            moments.setdefault(int(number), {})[name] = moment
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.epochs_done = int(state["epochs_done"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.core.networks import NETWORKS
+from tests.core.networks import NETWORKS, VARIANTS
 from vae_core import data
 from vae_core.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 
@@ -41,12 +41,14 @@ def small_config() -> Callable[..., RunConfig]:
         epochs: int = 3,
         seed: int = 0,
         limit: int = 1000,
+        variant: str = "",
     ) -> RunConfig:
-        return RunConfig(
+        config = RunConfig(
             model=ModelConfig(family=family, network=NETWORKS[network], latent_dim=latent_dim),
             train=TrainConfig(epochs=epochs, seed=seed, learning_rate=3e-3),
             data=DataConfig(name="mnist-5k", limit=limit),
         )
+        return config.replace(**VARIANTS[variant]) if variant else config
 
     return make
 

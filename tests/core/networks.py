@@ -1,4 +1,4 @@
-"""Small networks of every kind, to be trained in a second."""
+"""Small networks of every kind, and settings of every kind, to be trained in a second."""
 
 from vae_core.config import ConvConfig, DenseConfig
 
@@ -20,4 +20,22 @@ NETWORKS = {
         decoder_channels=(6, 4),
         decoder_strides=(2, 2),
     ),
+}
+
+# what a run can be beside its network, as changes of `RunConfig.replace`
+VARIANTS: dict[str, dict[str, object]] = {
+    "conditional": {"model__n_classes": 10},
+    "quantized": {
+        "model__family": "vq",
+        "model__network": NETWORKS["conv-map"].model_dump(),
+        "model__latent_dim": 4,
+        "model__codebook_size": 16,
+    },
+    "tanh": {"model__output": "tanh", "objective__likelihood": "gaussian"},
+    "denoising": {"model__family": "ae", "objective__noise": 0.5},
+    "missing-half": {"objective__kl_form": "missing-half"},
+    "free-bits": {"objective__free_bits": 0.5},
+    "warm-up": {"objective__warmup_epochs": 2},
+    "averaged": {"train__ema_decay": 0.9},
+    "conditional-conv": {"model__network": NETWORKS["conv"].model_dump(), "model__n_classes": 10},
 }

@@ -7,7 +7,15 @@ import torch
 from torch.distributions import Bernoulli, Normal
 
 from vae_core.distributions import DiagonalGaussian, PointMass
-from vae_core.losses import LIKELIHOODS, bernoulli_nll, gaussian_kl, gaussian_nll, negative_elbo
+from vae_core.losses import (
+    KL_FORMS,
+    LIKELIHOODS,
+    bernoulli_nll,
+    gaussian_kl,
+    gaussian_nll,
+    missing_half,
+    negative_elbo,
+)
 from vae_core.models import Output
 
 NOISE = 11
@@ -71,6 +79,57 @@ def test_the_objective_is_a_mean_over_images_of_sums(likelihood: str, beta: floa
     torch.testing.assert_close(terms.recon, recon.sum() / 4)
     torch.testing.assert_close(terms.kl, kl.sum() / 4)
     torch.testing.assert_close(terms.total, terms.recon + beta * terms.kl)
+
+
+def test_the_formula_that_lost_its_halves_by_hand() -> None:
+    sigma = torch.linspace(0.2, 2.0, 1801, dtype=torch.float64)[:, None]
+    found = missing_half(DiagonalGaussian(torch.zeros_like(sigma), 2 * sigma.log())).flatten()
+    assert sigma[found.argmin()].item() ** 2 == pytest.approx(0.5, abs=2e-3)
+    assert found.min().item() == pytest.approx(0.5 * math.log(2), abs=1e-5)
+
+
+def test_whatever_is_minimized_the_kl_that_is_told_is_the_true_one() -> None:
+    logits, x = batch()
+    q = DiagonalGaussian(torch.randn(4, 3), torch.randn(4, 3))
+    found = [
+        negative_elbo(Output(logits, q, q.mu), x, likelihood="bernoulli", beta=1.0, kl_form=form)
+        for form in KL_FORMS
+    ]
+    assert len({terms.kl.item() for terms in found}) == 1
+    assert len({terms.total.item() for terms in found}) == len(KL_FORMS)
+
+
+def test_a_unit_pays_for_its_free_bits_whether_it_uses_them_or_not() -> None:
+    logits, x = batch(2)
+    mu = torch.tensor([[0.0, 2.0], [0.0, 2.0]])  # a KL of 0 and of 2 nats
+    output = Output(logits, DiagonalGaussian(mu, torch.zeros(2, 2)), mu)
+    terms = negative_elbo(output, x, likelihood="bernoulli", beta=1.0, free_bits=0.5)
+    assert terms.total.item() == pytest.approx(terms.recon.item() + 0.5 + 2.0, rel=1e-5)
+    assert terms.kl.item() == pytest.approx(2.0)
+
+
+def test_commitment_is_paid_by_its_weight() -> None:
+    logits, x = batch(2)
+    z = torch.zeros(2, 2)
+    output = Output(logits, PointMass(z), z, commitment=torch.tensor([2.0, 4.0]))
+    terms = negative_elbo(output, x, likelihood="bernoulli", beta=1.0, commitment_weight=0.25)
+    assert terms.total.item() == pytest.approx(terms.recon.item() + 0.25 * 3.0, rel=1e-5)
+
+
+def test_the_reparameterized_gradient_is_that_of_the_score_function_in_expectation() -> None:
+    # d/dmu and d/dlogvar of E[z^2 + z], z ~ N(mu, sigma^2), the second by log-derivatives
+    # (Williams 1992): by hand 2 mu + 1 and sigma^2
+    mu, logvar = torch.full((400_000, 1), 0.3), torch.full((400_000, 1), -0.5)
+    q = DiagonalGaussian(mu.requires_grad_(), logvar.requires_grad_())
+    z = q.sample(torch.Generator().manual_seed(0))
+    (z.square() + z).sum().backward()
+    pathwise = [t.grad.mean().item() for t in (mu, logvar)]
+    with torch.no_grad():
+        value = z.square() + z
+        eps = (z - mu) / q.std
+        score = [(value * part).mean().item() for part in (eps / q.std, 0.5 * (eps.square() - 1))]
+    assert pathwise == pytest.approx([2 * 0.3 + 1, math.exp(-0.5)], rel=0.01)
+    assert score == pytest.approx(pathwise, rel=0.03)
 
 
 def test_an_autoencoder_pays_for_reconstruction_alone() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from vae_core.config import TrainConfig
-from vae_core.schedules import learning_rate
+from vae_core.config import ObjectiveConfig, TrainConfig
+from vae_core.schedules import kl_weight, learning_rate
 
 STEPS = 10
 
@@ -45,3 +45,11 @@ def test_every_rate_is_positive_and_at_most_the_peak(schedule: str, epochs: int)
 def test_one_step_in_all_still_learns() -> None:
     config = TrainConfig(epochs=1, learning_rate=1e-3)
     assert learning_rate(config, 0, 1) > 0
+
+
+def test_the_weight_of_the_kl_climbs_in_a_line_and_stays() -> None:
+    objective = ObjectiveConfig(beta=4.0, warmup_epochs=2)
+    found = [kl_weight(objective, step, STEPS) for step in range(5 * STEPS)]
+    assert found[:3] == pytest.approx([0.0, 0.2, 0.4])
+    assert found[2 * STEPS :] == [4.0] * (3 * STEPS)
+    assert [kl_weight(ObjectiveConfig(beta=4.0), step, STEPS) for step in (0, 99)] == [4.0, 4.0]

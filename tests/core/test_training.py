@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from vae_core import data, runs, worker
+from tests.core.networks import VARIANTS
+from vae_core import data, latent, runs, worker
 from vae_core.config import RunConfig
 from vae_core.errors import DataError, RunError
-from vae_core.training import EpochEnd, Progress, Trainer
+from vae_core.inference import open_session, to_uint8
+from vae_core.training import EpochEnd, Progress, Trainer, noisy
 
 MakeConfig = Callable[..., RunConfig]
 CPU = torch.device("cpu")
@@ -74,6 +77,106 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
     )
     assert first == second
     assert first["weights"] != other["weights"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_kind_of_run_learns_and_is_decided_by_its_seed(
+    small_run: Callable[..., Path], variant: str
+) -> None:
+    first, second = (small_run(name, variant=variant, epochs=3) for name in ("first", "second"))
+    assert content(first) == content(second)
+    lines = [line["held_out"] for line in runs.read_history(first) if line["epoch"]]
+    assert lines[-1]["recon"] < lines[0]["recon"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_kind_of_run_goes_on_from_a_state_to_the_same_weights(
+    small_config: MakeConfig, variant: str
+) -> None:
+    config = small_config(limit=300, epochs=2, variant=variant)
+    states = [
+        {name: t.clone() for name, t in event.trainer.state().items()}
+        for event in trainer(config).epochs()
+        if isinstance(event, EpochEnd)
+    ]
+    resumed = trainer(config)
+    resumed.restore(states[0])
+    epoch_ends(resumed)
+    final = resumed.state()
+    assert final.keys() == states[1].keys()
+    assert all(torch.equal(final[name], states[1][name]) for name in final)
+
+
+def test_what_is_kept_is_the_average_of_the_weights_over_the_steps(
+    small_config: MakeConfig,
+) -> None:
+    part = trainer(small_config(limit=300, epochs=1, variant="averaged"))
+    average: torch.Tensor | None = None
+    step = part._step
+
+    def watched(*given: Any) -> torch.Tensor:
+        nonlocal average
+        figures, now = step(*given), part.model.encoder[-1].weight.detach().clone()
+        average = now if average is None else torch.lerp(average, now, 0.1)
+        return figures
+
+    part._step = watched  # type: ignore[method-assign]
+    epoch_ends(part)
+    torch.testing.assert_close(part.kept.encoder[-1].weight.detach(), average)
+    assert not torch.equal(part.kept.encoder[-1].weight, part.model.encoder[-1].weight)
+
+
+def test_noise_has_its_standard_deviation_and_leaves_pixels_in_range() -> None:
+    noise = torch.Generator().manual_seed(0)
+    grey = torch.full((1, 1, 300, 300), 0.5)
+    assert float((noisy(grey, 0.05, noise) - grey).std()) == pytest.approx(0.05, rel=0.02)
+    x = noisy(grey, 2.0, noise)
+    assert x.min() >= 0
+    assert x.max() <= 1
+
+
+def test_a_denoiser_beats_its_input_on_noise_it_was_trained_on(small_config: MakeConfig) -> None:
+    config = small_config(variant="denoising", latent_dim=16, limit=4000, epochs=8)
+    part = trainer(config)
+    epoch_ends(part)
+    x = part._held_out
+    corrupted = noisy(x, 0.5, torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        restored = part.kept.eval().decode(part.kept.encode(corrupted).mode())
+    assert (restored - x).square().mean() < 0.6 * (corrupted - x).square().mean()
+
+
+def test_a_condition_wants_as_many_classes_as_the_data_have(small_config: MakeConfig) -> None:
+    config = small_config(variant="conditional").replace(model__n_classes=7)
+    with pytest.raises(DataError, match="7 classes"):
+        trainer(config)
+
+
+def test_the_first_epoch_is_kept_from_before_its_first_step(
+    small_run: Callable[..., Path],
+) -> None:
+    path = small_run("watched", epochs=2)
+    moments = runs.open_run(path).moments
+    steps = [line["step"] for line in moments if line["epoch"] == 0]
+    assert steps[0] == 0
+    assert steps == sorted(set(steps))
+    assert len(steps) > 2
+    names = [*(f"0000-{step:06d}" for step in steps), "0001", "0002"]
+    assert sorted(f.stem for f in (path / runs.FRAMES).iterdir()) == names
+    assert sorted(f.stem for f in (path / runs.LATENTS).iterdir()) == names
+
+
+def test_kept_pictures_are_what_the_run_decodes(small_run: Callable[..., Path]) -> None:
+    run = runs.open_run(small_run("pictures", epochs=1))
+    session = open_session(run)
+    plane = latent.Plane.from_dict(run.history[-1]["plane"])
+    with Image.open(run.path / runs.FRAMES / "0001.png") as picture:
+        sheet = np.asarray(picture).reshape(11, 28, 10, 28).transpose(0, 2, 1, 3)
+    grid = to_uint8(session.decode(latent.lattice(plane, 10))).reshape(10, 10, 28, 28)
+    assert np.array_equal(sheet[1:], grid)
+    held_out = data.load("mnist-5k", "held-out")
+    first = np.array([np.flatnonzero(held_out.y == label)[0] for label in range(10)])
+    assert np.array_equal(sheet[0], to_uint8(session.reconstruct(held_out.x[first]))[:, 0])
 
 
 def test_global_randomness_neither_decides_nor_is_disturbed(small_config: MakeConfig) -> None:
