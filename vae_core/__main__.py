@@ -65,16 +65,21 @@ def recipes(given: Arguments) -> None:
 
 def train(given: Arguments) -> None:
     """Trains a recipe into a new run folder."""
-    from vae_core import data, runs, worker
-    from vae_core.errors import DataError
+    from vae_core import data, runs, training, worker
     from vae_core.recipes import recipe
 
     chosen = recipe(given.recipe)
     changes = {path: getattr(given, option) for option, path in _TRAIN_OPTIONS.items()}
     config = chosen.config.replace(**{k: v for k, v in changes.items() if v is not None})
-    if config.data.name not in data.DATASETS:
-        raise DataError("data-unknown", name=config.data.name, known=", ".join(data.DATASETS))
-    data.load(config.data.name, "train", download=given.download)  # before a folder is made for it
+    if given.folder:
+        folder = str(given.folder.absolute())
+        config = config.replace(data__name=data.FOLDER, data__folder=folder)
+    if given.size or given.channels:
+        config = config.replace(
+            data__size=config.model.image_size, data__channels=config.model.channels
+        )
+    # before a folder is made for the run
+    training.check_shape(config, data.load(config.data, "train", download=given.download))
     stamp = time.strftime("%Y%m%d-%H%M%S")
     path = given.out or runs.runs_roots()[1] / f"{chosen.name}-{stamp}"
     runs.check_run_id(path.absolute().name)
@@ -102,8 +107,9 @@ def evaluate(given: Arguments) -> None:
     from vae_core.evaluation import evaluate as measure
 
     session = _session(given)
+    settings = _settings(session, given.data)
     figures = measure(
-        session, data.load(given.data, given.split, download=given.download), seed=given.seed
+        session, data.load(settings, given.split, download=given.download), seed=given.seed
     )
     numbers = {key: round(value, 6) for key, value in asdict(figures).items()}
     if given.keep:
@@ -112,14 +118,14 @@ def evaluate(given: Arguments) -> None:
         runs.write_card(session.run.path, card.model_copy(update={"metrics": kept}))
     result = {
         "run": session.run.id,
-        "data": given.data,
+        "data": settings.name,
         "split": given.split,
         "latent_dim": session.latent_dim,
         "seed": given.seed,
         **numbers,
     }
     line = (
-        f"{session.run.id} on {given.data}/{given.split}, n = {figures.n}: "
+        f"{session.run.id} on {settings.name}/{given.split}, n = {figures.n}: "
         f"recon {figures.recon:.2f} + KL {figures.kl:.2f} = {figures.total:.2f} nats per image; "
         f"MSE {figures.mse:.5f} per pixel"
     )
@@ -135,7 +141,10 @@ def encode(given: Arguments) -> None:
         x = np.stack([_picture(path, session.image_shape) for path in given.images])
         names: list[Any] = [str(path) for path in given.images]
     else:
-        images = data.load(given.data, given.split)
+        if given.data is None:
+            images = _gallery(session)
+        else:
+            images = data.load(_settings(session, given.data), given.split)
         x, names = images.x[: given.limit], images.y[: given.limit].tolist()
     codes = session.encode(x)
     std = None if codes.std is None else codes.std.tolist()
@@ -202,6 +211,36 @@ def list_runs(given: Arguments) -> None:
             }
         )
     _print(given, rows, (_run_line(row) for row in rows))
+
+
+def data_sets(given: Arguments) -> None:
+    """Lists the data sets and what of them is on this machine; fetches one with --download."""
+    from vae_core import data
+
+    if given.name:
+        data.load(given.name, "train", download=given.download)
+    rows = []
+    for name, source in data.DATASETS.items():
+        row = {"name": name, **_presence(name), "image_shape": list(source.image_shape)}
+        about = {"citation": source.citation, "licence": source.licence}
+        rows.append({**row, "class_names": list(source.class_names), **about})
+    lines = []
+    for row in rows:
+        lines += [f"{row['name']:<16} {(row['present'] and 'here') or '-':<5} {row['detail']}"]
+        lines += [f"{'':<22} {row['citation']}; licence: {row['licence']}"]
+    _print(given, rows, lines)
+
+
+def gallery(given: Arguments) -> None:
+    """Writes the pictures that the screens show for a data set, as one PNG that travels."""
+    from vae_core import data, files
+
+    images = data.load(given.name, "held-out").by_class()
+    content = data.sheet_bytes(images, data.DATASETS[given.name])
+    path = given.out or Path(f"{given.name}.png")
+    files.write_bytes(path, content)
+    result = {"file": str(path), "bytes": len(content), "n": len(images), "digest": images.digest}
+    _print(given, result, [f"wrote {path}: {len(images)} pictures, {len(content):,} bytes"])
 
 
 def doctor(given: Arguments) -> None:
@@ -304,7 +343,14 @@ def _plane(session: Any) -> Any:
 def _gallery(session: Any) -> Any:
     from vae_core import data
 
-    return data.load_gallery(session.run.card.config.data.name)
+    return data.load_gallery(session.run.card.config.data)
+
+
+def _settings(session: Any, name: str | None) -> Any:
+    """Returns the settings of a data set, by default the run's own, for what the run takes."""
+    own = session.run.card.config.data
+    wanted = name or ("mnist" if own.name == "mnist-5k" else own.name)
+    return own if wanted == own.name else own.model_copy(update={"name": wanted})
 
 
 def _picture(path: Path, shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
@@ -320,6 +366,24 @@ def _picture(path: Path, shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
     picture = read_picture(content, name=str(path))
     channels, size, _ = shape
     return mnist_like(grey(picture), size=size).x if channels == 1 else squeezed(picture, size)
+
+
+def _presence(name: str) -> dict[str, Any]:
+    """Says whether a data set is on this machine, and what there is or what to do."""
+    from vae_core import data
+
+    source = data.DATASETS[name]
+    if name == data.FOLDER:
+        return {"present": False, "detail": "train with --folder PATH, a subfolder for each class"}
+    try:
+        n = len(data.load(name, "test" if "test" in source.splits else "all"))
+    except PlaygroundError as error:
+        missing = error.key in ("data-missing", "data-folder-missing")
+        way_on = f"not here: type `python -m vae_core data {name} --download`"
+        return {"present": False, "detail": way_on if missing else str(error)}
+    kind = "test images" if "test" in source.splits else "images, built in"
+    shape, classes = "x".join(map(str, source.image_shape)), len(source.class_names)
+    return {"present": True, "detail": f"{n:,} {kind} of {shape}, {classes} classes"}
 
 
 def _numbers(what: str, text: str, n: int) -> list[float]:
@@ -380,6 +444,8 @@ _TRAIN_OPTIONS = {
     "precision": "train__precision",
     "beta": "objective__beta",
     "latent_dim": "model__latent_dim",
+    "size": "model__image_size",
+    "channels": "model__channels",
 }
 
 
@@ -400,7 +466,10 @@ def _parser() -> argparse.ArgumentParser:
 
     made = command("train", train)
     made.add_argument("recipe", help="a name that `recipes` lists")
-    made.add_argument("--data", help="data set (default: the recipe's, mnist)")
+    made.add_argument("--data", help="data set that `data` lists (default: the recipe's)")
+    made.add_argument("--folder", type=Path, help="train on these pictures, a subfolder a class")
+    made.add_argument("--size", type=int, help="bring pictures and network to this side, in pixels")
+    made.add_argument("--channels", type=int, help="1 (grey) or 3 (RGB)")
     made.add_argument("--limit", type=int, help="train on the first LIMIT images only")
     made.add_argument("--epochs", type=int)
     made.add_argument("--seed", type=int)
@@ -423,7 +492,7 @@ def _parser() -> argparse.ArgumentParser:
 
     made = command("evaluate", evaluate)
     _add_run(made)
-    made.add_argument("--data", default="mnist", help="data set (default: mnist)")
+    made.add_argument("--data", help="data set (default: the run's own)")
     made.add_argument("--split", default="test", help="its part (default: test)")
     made.add_argument("--seed", type=int, default=0, help="of the one z per image (default: 0)")
     made.add_argument("--keep", action="store_true", help="write the figures into the run's card")
@@ -433,7 +502,7 @@ def _parser() -> argparse.ArgumentParser:
     made = command("encode", encode)
     _add_run(made)
     made.add_argument("images", nargs="*", type=Path, help="picture files, made MNIST-like")
-    made.add_argument("--data", default="mnist-5k", help="data set, without picture files")
+    made.add_argument("--data", help="data set, without picture files (default: the run's gallery)")
     made.add_argument("--split", default="all", help="its part (default: all)")
     made.add_argument("--limit", type=int, help="encode the first LIMIT images only")
     _add_device(made)
@@ -470,6 +539,14 @@ def _parser() -> argparse.ArgumentParser:
         "--size", type=int, default=256, help="side of the GIF in pixels (default: 256)"
     )
     _add_device(made)
+
+    made = command("data", data_sets)
+    made.add_argument("name", nargs="?", help="a data set to read, or to fetch with --download")
+    _add_download(made)
+
+    made = command("gallery", gallery)
+    made.add_argument("name", help="a data set that `data` lists")
+    made.add_argument("--out", type=Path, help="file (default: NAME.png)")
 
     command("list", list_runs)
     command("doctor", doctor)
