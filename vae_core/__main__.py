@@ -174,14 +174,12 @@ def decode(given: Arguments) -> None:
 
 
 def export(given: Arguments) -> None:
-    """Writes a PNG sheet of the plane, a GIF between two digits, or the decoder as ONNX."""
+    """Writes what a person takes away of a run: pictures, films, codes, networks, a notebook."""
     from vae_core import files
 
     session = _session(given)
-    content = {"png": _plane_png, "gif": _path_gif, "onnx": _decoder_onnx}[given.what](
-        given, session
-    )
-    path = given.out or Path(f"{session.run.id}.{given.what}")
+    content = _export(given, session)
+    path = given.out or Path(session.run.id + _EXPORTS[given.what])
     files.write_bytes(path, content)
     _print(
         given, {"run": session.run.id, "file": str(path), "bytes": len(content)}, [f"wrote {path}"]
@@ -298,46 +296,43 @@ def _session(given: Arguments) -> Any:
     return open_session(open_run(given.run), device=given.device)
 
 
-def _plane_png(given: Arguments, session: Any) -> bytes:
-    from vae_core import exports, latent
+# what `export` writes, and how its file's name ends
+_EXPORTS = {
+    "png": ".png",
+    "svg": ".svg",
+    "gif": ".gif",
+    "webp": ".webp",
+    "csv": ".csv",
+    "onnx": ".onnx",
+    "onnx-encoder": "-encoder.onnx",
+    "zip": ".zip",
+    "notebook": ".ipynb",
+}
 
-    plane = _plane(session)
-    n = given.n or 20
-    return exports.png_bytes(session.decode(latent.lattice(plane, n)), columns=n, scale=given.scale)
 
+def _export(given: Arguments, session: Any) -> bytes:
+    from vae_core import takeaways as take
 
-def _path_gif(given: Arguments, session: Any) -> bytes:
-    from vae_core import exports, latent
-
+    if given.what == "onnx":
+        return take.decoder_onnx(session)
+    if given.what == "onnx-encoder":
+        return take.encoder_onnx(session)
+    if given.what == "zip":
+        return take.run_zip(session)
     gallery = _gallery(session)
-    ends = []
-    for option in ("start", "end"):
-        index = getattr(given, option)
-        if not 0 <= index < len(gallery):
-            raise InputError(
-                "input-range", what=f"--{option}", low=0, high=len(gallery) - 1, value=index
-            )
-        ends.append(session.encode(gallery.x[index : index + 1]).mu[0])
-    z = latent.interpolate(ends[0], ends[1], given.n or 50, method=given.method)
-    return exports.gif_bytes(session.decode(z), size=given.size)
-
-
-def _decoder_onnx(_: Arguments, session: Any) -> bytes:
-    import torch
-
-    from vae_core import exports
-
-    return exports.onnx_bytes(session.decoder(), torch.zeros(1, session.latent_dim))
-
-
-def _plane(session: Any) -> Any:
-    from vae_core import latent
-
-    if session.latent_dim != 2:
-        raise InputError(
-            "input-choice", what="latent_dim for a plane", known="2", value=session.latent_dim
-        )
-    return latent.plane_of(session.encode(_gallery(session).x).mu)
+    codes = take.gallery_codes(session, gallery)
+    if given.what == "csv":
+        return take.codes_csv(gallery, codes)
+    if given.what == "png":
+        plane = take.plane_of(session, codes)
+        return take.plane_png(session, plane, given.n or 20, scale=given.scale)
+    if given.what == "svg":
+        return take.plane_svg(session, gallery, codes, take.plane_of(session, codes))
+    way = take.Path(given.start, given.end, given.method, given.label)
+    if given.what == "notebook":
+        return take.path_notebook(session, codes, way, given.n or 20)
+    film = take.Film(given.n or 50, given.size, given.duration, not given.one_way)
+    return take.path_film(session, codes, way, film, kind=given.what)
 
 
 def _gallery(session: Any) -> Any:
@@ -521,9 +516,12 @@ def _parser() -> argparse.ArgumentParser:
     made = command("export", export)
     _add_run(made)
     made.add_argument(
-        "what", choices=("png", "gif", "onnx"), help="plane, path between two digits, decoder"
+        "what",
+        choices=tuple(_EXPORTS),
+        help="png, svg: the plane; gif, webp, notebook: a path between two images; csv: the codes; "
+        "onnx, onnx-encoder: the networks; zip: card and weights",
     )
-    made.add_argument("--out", type=Path, help="file (default: RUN.png, RUN.gif or RUN.onnx)")
+    made.add_argument("--out", type=Path, help="file (default: named after the run)")
     made.add_argument(
         "--n", type=int, help="pictures a side of the plane (20), or frames of the path (50)"
     )
@@ -531,13 +529,18 @@ def _parser() -> argparse.ArgumentParser:
         "--scale", type=int, default=1, help="side of a pixel in the PNG (default: 1)"
     )
     made.add_argument(
-        "--start", type=int, default=0, help="gallery index of the path's first digit"
+        "--start", type=int, default=0, help="gallery index of the path's first image"
     )
-    made.add_argument("--end", type=int, default=500, help="gallery index of its last digit")
+    made.add_argument("--end", type=int, default=500, help="gallery index of its last image")
     made.add_argument("--method", default="linear", help="linear or spherical")
     made.add_argument(
-        "--size", type=int, default=256, help="side of the GIF in pixels (default: 256)"
+        "--size", type=int, default=256, help="side of the film in pixels (default: 256)"
     )
+    made.add_argument(
+        "--duration", type=int, default=60, help="of a picture of the film, in ms (default: 60)"
+    )
+    made.add_argument("--one-way", action="store_true", help="the film does not come back")
+    made.add_argument("--label", type=int, help="class that a conditional run shows (default: 0)")
     _add_device(made)
 
     made = command("data", data_sets)
