@@ -130,6 +130,7 @@ def onnx_bytes(
     with warnings.catch_warnings():
         # torch's exporter meets its own deprecations; nothing that a caller could mend
         warnings.filterwarnings("ignore", message=".*treespec", category=FutureWarning)
+        warnings.filterwarnings("ignore", message=".*axis name: batch", category=UserWarning)
         program: Any = torch.onnx.export(
             module,
             several,

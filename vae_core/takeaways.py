@@ -90,12 +90,9 @@ def path_frames(session: Session, codes: Codes, path: Path, n: int) -> NDArray[n
     Raises:
         InputError: An index is outside the gallery, or the method is unknown.
     """
-    for index in (path.start, path.end):
+    for what, index in (("start", path.start), ("end", path.end)):
         if not 0 <= index < len(codes.mu):
-            last = len(codes.mu) - 1
-            raise InputError(
-                "input-range", what="An index of the gallery", low=0, high=last, value=index
-            )
+            raise InputError("input-range", what=what, low=0, high=len(codes.mu) - 1, value=index)
     ends = codes.mu[path.start], codes.mu[path.end]
     z = latent.interpolate(*ends, n, method=path.method)
     return session.decode(z, _label(session, path.label))

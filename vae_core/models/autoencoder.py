@@ -152,8 +152,8 @@ class Labelled(nn.Module):
 
     def forward(self, first: Tensor, y: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Returns what the module makes of `first` on the condition y."""
-        answer: Tensor | tuple[Tensor, Tensor] = self.module(first, self.get_buffer("conditions")[y])
-        return answer
+        condition = self.get_buffer("conditions")[y]
+        return self.module(first, condition)  # type: ignore[no-any-return]
 
 
 def parameter_count(module: nn.Module) -> int:
