@@ -56,7 +56,6 @@ class Memory(Generic[V]):
 
 _runs: Memory[tuple[Run | BrokenRun, ...]] = Memory(1)
 _sessions: Memory[Session] = Memory(16)
-_galleries: Memory[data.Images] = Memory(4)
 _codes: Memory[Codes] = Memory(32)
 _ledgers: Memory[Ledger] = Memory(32)
 _planes: Memory[latent.Plane] = Memory(64)
@@ -95,8 +94,7 @@ def gallery(run: Run | None = None) -> data.Images:
     Raises:
         DataError: The run was trained on data that this machine does not have.
     """
-    name = run.card.config.data.name if run else data.GALLERY
-    return _galleries.get(name, lambda: data.load_gallery(name))
+    return data.load_gallery(run.card.config.data if run else data.GALLERY)
 
 
 def gallery_codes(run: Run) -> Codes:

@@ -4,8 +4,6 @@ The browser sends the outline, not the indices: a closed line of at most 64 corn
 address, and an answer that never changes. It selects with that very line too, so both agree.
 """
 
-import csv
-import io
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +14,7 @@ from vae_core import exports, latent
 from vae_core.errors import InputError
 from vae_core.inference import to_uint8
 from vae_core.runs import Run
+from vae_core.tables import codes_csv
 
 MAX_CORNERS = 64
 SCALE = 8  # side of a picture's pixel in the PNG
@@ -57,15 +56,11 @@ class Selection:
         return exports.png_bytes(pictures, columns=2, scale=SCALE, gap=SCALE)
 
     def csv(self) -> str:
-        """A row an image: index, label, code, posterior standard deviation (empty for an AE)."""
-        codes, y = resources.gallery_codes(self.run), resources.gallery(self.run).y
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["index", "label", "z1", "z2", "std1", "std2"])
-        for i in self.indices.tolist():
-            std = ("", "") if codes.std is None else codes.std[i]
-            writer.writerow([i, y[i], *codes.mu[i], *std])
-        return text.getvalue()
+        """A row an image: index, label, class, code, posterior std (empty for an AE)."""
+        codes, gallery = resources.gallery_codes(self.run), resources.gallery(self.run)
+        return codes_csv(
+            codes.mu, codes.std, gallery.y, gallery.class_names, rows=self.indices.tolist()
+        )
 
 
 def select(run: Run, outline: str, labels: str | None) -> Selection:

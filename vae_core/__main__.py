@@ -65,16 +65,21 @@ def recipes(given: Arguments) -> None:
 
 def train(given: Arguments) -> None:
     """Trains a recipe into a new run folder."""
-    from vae_core import data, runs, worker
-    from vae_core.errors import DataError
+    from vae_core import data, runs, training, worker
     from vae_core.recipes import recipe
 
     chosen = recipe(given.recipe)
     changes = {path: getattr(given, option) for option, path in _TRAIN_OPTIONS.items()}
     config = chosen.config.replace(**{k: v for k, v in changes.items() if v is not None})
-    if config.data.name not in data.DATASETS:
-        raise DataError("data-unknown", name=config.data.name, known=", ".join(data.DATASETS))
-    data.load(config.data.name, "train", download=given.download)  # before a folder is made for it
+    if given.folder:
+        folder = str(given.folder.absolute())
+        config = config.replace(data__name=data.FOLDER, data__folder=folder)
+    if given.size or given.channels:
+        config = config.replace(
+            data__size=config.model.image_size, data__channels=config.model.channels
+        )
+    # before a folder is made for the run
+    training.check_shape(config, data.load(config.data, "train", download=given.download))
     stamp = time.strftime("%Y%m%d-%H%M%S")
     path = given.out or runs.runs_roots()[1] / f"{chosen.name}-{stamp}"
     runs.check_run_id(path.absolute().name)
@@ -102,8 +107,9 @@ def evaluate(given: Arguments) -> None:
     from vae_core.evaluation import evaluate as measure
 
     session = _session(given)
+    settings = _settings(session, given.data)
     figures = measure(
-        session, data.load(given.data, given.split, download=given.download), seed=given.seed
+        session, data.load(settings, given.split, download=given.download), seed=given.seed
     )
     numbers = {key: round(value, 6) for key, value in asdict(figures).items()}
     if given.keep:
@@ -112,14 +118,14 @@ def evaluate(given: Arguments) -> None:
         runs.write_card(session.run.path, card.model_copy(update={"metrics": kept}))
     result = {
         "run": session.run.id,
-        "data": given.data,
+        "data": settings.name,
         "split": given.split,
         "latent_dim": session.latent_dim,
         "seed": given.seed,
         **numbers,
     }
     line = (
-        f"{session.run.id} on {given.data}/{given.split}, n = {figures.n}: "
+        f"{session.run.id} on {settings.name}/{given.split}, n = {figures.n}: "
         f"recon {figures.recon:.2f} + KL {figures.kl:.2f} = {figures.total:.2f} nats per image; "
         f"MSE {figures.mse:.5f} per pixel"
     )
@@ -135,7 +141,10 @@ def encode(given: Arguments) -> None:
         x = np.stack([_picture(path, session.image_shape) for path in given.images])
         names: list[Any] = [str(path) for path in given.images]
     else:
-        images = data.load(given.data, given.split)
+        if given.data is None:
+            images = _gallery(session)
+        else:
+            images = data.load(_settings(session, given.data), given.split)
         x, names = images.x[: given.limit], images.y[: given.limit].tolist()
     codes = session.encode(x)
     std = None if codes.std is None else codes.std.tolist()
@@ -165,14 +174,12 @@ def decode(given: Arguments) -> None:
 
 
 def export(given: Arguments) -> None:
-    """Writes a PNG sheet of the plane, a GIF between two digits, or the decoder as ONNX."""
+    """Writes what a person takes away of a run: pictures, films, codes, networks, a notebook."""
     from vae_core import files
 
     session = _session(given)
-    content = {"png": _plane_png, "gif": _path_gif, "onnx": _decoder_onnx}[given.what](
-        given, session
-    )
-    path = given.out or Path(f"{session.run.id}.{given.what}")
+    content = _export(given, session)
+    path = given.out or Path(session.run.id + _EXPORTS[given.what])
     files.write_bytes(path, content)
     _print(
         given, {"run": session.run.id, "file": str(path), "bytes": len(content)}, [f"wrote {path}"]
@@ -202,6 +209,36 @@ def list_runs(given: Arguments) -> None:
             }
         )
     _print(given, rows, (_run_line(row) for row in rows))
+
+
+def data_sets(given: Arguments) -> None:
+    """Lists the data sets and what of them is on this machine; fetches one with --download."""
+    from vae_core import data
+
+    if given.name:
+        data.load(given.name, "train", download=given.download)
+    rows = []
+    for name, source in data.DATASETS.items():
+        row = {"name": name, **_presence(name), "image_shape": list(source.image_shape)}
+        about = {"citation": source.citation, "licence": source.licence}
+        rows.append({**row, "class_names": list(source.class_names), **about})
+    lines = []
+    for row in rows:
+        lines += [f"{row['name']:<16} {(row['present'] and 'here') or '-':<5} {row['detail']}"]
+        lines += [f"{'':<22} {row['citation']}; licence: {row['licence']}"]
+    _print(given, rows, lines)
+
+
+def gallery(given: Arguments) -> None:
+    """Writes the pictures that the screens show for a data set, as one PNG that travels."""
+    from vae_core import data, files
+
+    images = data.load(given.name, "held-out").by_class()
+    content = data.sheet_bytes(images, data.DATASETS[given.name])
+    path = given.out or Path(f"{given.name}.png")
+    files.write_bytes(path, content)
+    result = {"file": str(path), "bytes": len(content), "n": len(images), "digest": images.digest}
+    _print(given, result, [f"wrote {path}: {len(images)} pictures, {len(content):,} bytes"])
 
 
 def doctor(given: Arguments) -> None:
@@ -259,52 +296,56 @@ def _session(given: Arguments) -> Any:
     return open_session(open_run(given.run), device=given.device)
 
 
-def _plane_png(given: Arguments, session: Any) -> bytes:
-    from vae_core import exports, latent
+# what `export` writes, and how its file's name ends
+_EXPORTS = {
+    "png": ".png",
+    "svg": ".svg",
+    "gif": ".gif",
+    "webp": ".webp",
+    "csv": ".csv",
+    "onnx": ".onnx",
+    "onnx-encoder": "-encoder.onnx",
+    "zip": ".zip",
+    "notebook": ".ipynb",
+}
 
-    plane = _plane(session)
-    n = given.n or 20
-    return exports.png_bytes(session.decode(latent.lattice(plane, n)), columns=n, scale=given.scale)
 
+def _export(given: Arguments, session: Any) -> bytes:
+    from vae_core import takeaways as take
 
-def _path_gif(given: Arguments, session: Any) -> bytes:
-    from vae_core import exports, latent
-
+    if given.what == "onnx":
+        return take.decoder_onnx(session)
+    if given.what == "onnx-encoder":
+        return take.encoder_onnx(session)
+    if given.what == "zip":
+        return take.run_zip(session)
     gallery = _gallery(session)
-    ends = []
-    for option in ("start", "end"):
-        index = getattr(given, option)
-        if not 0 <= index < len(gallery):
-            raise InputError(
-                "input-range", what=f"--{option}", low=0, high=len(gallery) - 1, value=index
-            )
-        ends.append(session.encode(gallery.x[index : index + 1]).mu[0])
-    z = latent.interpolate(ends[0], ends[1], given.n or 50, method=given.method)
-    return exports.gif_bytes(session.decode(z), size=given.size)
-
-
-def _decoder_onnx(_: Arguments, session: Any) -> bytes:
-    import torch
-
-    from vae_core import exports
-
-    return exports.onnx_bytes(session.decoder(), torch.zeros(1, session.latent_dim))
-
-
-def _plane(session: Any) -> Any:
-    from vae_core import latent
-
-    if session.latent_dim != 2:
-        raise InputError(
-            "input-choice", what="latent_dim for a plane", known="2", value=session.latent_dim
-        )
-    return latent.plane_of(session.encode(_gallery(session).x).mu)
+    codes = take.gallery_codes(session, gallery)
+    if given.what == "csv":
+        return take.codes_csv(gallery, codes)
+    if given.what == "png":
+        plane = take.plane_of(session, codes)
+        return take.plane_png(session, plane, given.n or 20, scale=given.scale)
+    if given.what == "svg":
+        return take.plane_svg(session, gallery, codes, take.plane_of(session, codes))
+    way = take.Path(given.start, given.end, given.method, given.label)
+    if given.what == "notebook":
+        return take.path_notebook(session, codes, way, given.n or 20)
+    film = take.Film(given.n or 50, given.size, given.duration, not given.one_way)
+    return take.path_film(session, codes, way, film, kind=given.what)
 
 
 def _gallery(session: Any) -> Any:
     from vae_core import data
 
-    return data.load_gallery(session.run.card.config.data.name)
+    return data.load_gallery(session.run.card.config.data)
+
+
+def _settings(session: Any, name: str | None) -> Any:
+    """Returns the settings of a data set, by default the run's own, for what the run takes."""
+    own = session.run.card.config.data
+    wanted = name or ("mnist" if own.name == "mnist-5k" else own.name)
+    return own if wanted == own.name else own.model_copy(update={"name": wanted})
 
 
 def _picture(path: Path, shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
@@ -320,6 +361,24 @@ def _picture(path: Path, shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
     picture = read_picture(content, name=str(path))
     channels, size, _ = shape
     return mnist_like(grey(picture), size=size).x if channels == 1 else squeezed(picture, size)
+
+
+def _presence(name: str) -> dict[str, Any]:
+    """Says whether a data set is on this machine, and what there is or what to do."""
+    from vae_core import data
+
+    source = data.DATASETS[name]
+    if name == data.FOLDER:
+        return {"present": False, "detail": "train with --folder PATH, a subfolder for each class"}
+    try:
+        n = len(data.load(name, "test" if "test" in source.splits else "all"))
+    except PlaygroundError as error:
+        missing = error.key in ("data-missing", "data-folder-missing")
+        way_on = f"not here: type `python -m vae_core data {name} --download`"
+        return {"present": False, "detail": way_on if missing else str(error)}
+    kind = "test images" if "test" in source.splits else "images, built in"
+    shape, classes = "x".join(map(str, source.image_shape)), len(source.class_names)
+    return {"present": True, "detail": f"{n:,} {kind} of {shape}, {classes} classes"}
 
 
 def _numbers(what: str, text: str, n: int) -> list[float]:
@@ -380,6 +439,8 @@ _TRAIN_OPTIONS = {
     "precision": "train__precision",
     "beta": "objective__beta",
     "latent_dim": "model__latent_dim",
+    "size": "model__image_size",
+    "channels": "model__channels",
 }
 
 
@@ -400,7 +461,10 @@ def _parser() -> argparse.ArgumentParser:
 
     made = command("train", train)
     made.add_argument("recipe", help="a name that `recipes` lists")
-    made.add_argument("--data", help="data set (default: the recipe's, mnist)")
+    made.add_argument("--data", help="data set that `data` lists (default: the recipe's)")
+    made.add_argument("--folder", type=Path, help="train on these pictures, a subfolder a class")
+    made.add_argument("--size", type=int, help="bring pictures and network to this side, in pixels")
+    made.add_argument("--channels", type=int, help="1 (grey) or 3 (RGB)")
     made.add_argument("--limit", type=int, help="train on the first LIMIT images only")
     made.add_argument("--epochs", type=int)
     made.add_argument("--seed", type=int)
@@ -423,7 +487,7 @@ def _parser() -> argparse.ArgumentParser:
 
     made = command("evaluate", evaluate)
     _add_run(made)
-    made.add_argument("--data", default="mnist", help="data set (default: mnist)")
+    made.add_argument("--data", help="data set (default: the run's own)")
     made.add_argument("--split", default="test", help="its part (default: test)")
     made.add_argument("--seed", type=int, default=0, help="of the one z per image (default: 0)")
     made.add_argument("--keep", action="store_true", help="write the figures into the run's card")
@@ -433,7 +497,7 @@ def _parser() -> argparse.ArgumentParser:
     made = command("encode", encode)
     _add_run(made)
     made.add_argument("images", nargs="*", type=Path, help="picture files, made MNIST-like")
-    made.add_argument("--data", default="mnist-5k", help="data set, without picture files")
+    made.add_argument("--data", help="data set, without picture files (default: the run's gallery)")
     made.add_argument("--split", default="all", help="its part (default: all)")
     made.add_argument("--limit", type=int, help="encode the first LIMIT images only")
     _add_device(made)
@@ -452,9 +516,12 @@ def _parser() -> argparse.ArgumentParser:
     made = command("export", export)
     _add_run(made)
     made.add_argument(
-        "what", choices=("png", "gif", "onnx"), help="plane, path between two digits, decoder"
+        "what",
+        choices=tuple(_EXPORTS),
+        help="png, svg: the plane; gif, webp, notebook: a path between two images; csv: the codes; "
+        "onnx, onnx-encoder: the networks; zip: card and weights",
     )
-    made.add_argument("--out", type=Path, help="file (default: RUN.png, RUN.gif or RUN.onnx)")
+    made.add_argument("--out", type=Path, help="file (default: named after the run)")
     made.add_argument(
         "--n", type=int, help="pictures a side of the plane (20), or frames of the path (50)"
     )
@@ -462,14 +529,27 @@ def _parser() -> argparse.ArgumentParser:
         "--scale", type=int, default=1, help="side of a pixel in the PNG (default: 1)"
     )
     made.add_argument(
-        "--start", type=int, default=0, help="gallery index of the path's first digit"
+        "--start", type=int, default=0, help="gallery index of the path's first image"
     )
-    made.add_argument("--end", type=int, default=500, help="gallery index of its last digit")
+    made.add_argument("--end", type=int, default=500, help="gallery index of its last image")
     made.add_argument("--method", default="linear", help="linear or spherical")
     made.add_argument(
-        "--size", type=int, default=256, help="side of the GIF in pixels (default: 256)"
+        "--size", type=int, default=256, help="side of the film in pixels (default: 256)"
     )
+    made.add_argument(
+        "--duration", type=int, default=60, help="of a picture of the film, in ms (default: 60)"
+    )
+    made.add_argument("--one-way", action="store_true", help="the film does not come back")
+    made.add_argument("--label", type=int, help="class that a conditional run shows (default: 0)")
     _add_device(made)
+
+    made = command("data", data_sets)
+    made.add_argument("name", nargs="?", help="a data set to read, or to fetch with --download")
+    _add_download(made)
+
+    made = command("gallery", gallery)
+    made.add_argument("name", help="a data set that `data` lists")
+    made.add_argument("--out", type=Path, help="file (default: NAME.png)")
 
     command("list", list_runs)
     command("doctor", doctor)

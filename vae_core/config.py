@@ -148,10 +148,17 @@ class TrainConfig(_Config):
 
 
 class DataConfig(_Config):
-    """Which images; `limit` keeps only the first so many of the training part."""
+    """Which images, and the side and channels that they are brought to (None: their own).
+
+    `limit` keeps only the first so many of the training part. `folder` is where the pictures of
+    the data set `folder` lie, a subfolder for each class.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "mnist"
     limit: Annotated[int, Field(ge=2)] | None = None
+    size: Annotated[int, Field(ge=4, le=256)] | None = None
+    channels: Literal[1, 3] | None = None
+    folder: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
 
 
 class RunConfig(_Config):

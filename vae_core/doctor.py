@@ -101,7 +101,7 @@ def _data_sets() -> Iterator[Finding]:
     from vae_core.data import DATASETS, data_folder, load
 
     for name, source in DATASETS.items():
-        if source.torchvision_class is None:
+        if source.reader is None:
             continue
         fix = "LATENT_DATA=<folder that holds it>, or train once with --download"
         try:

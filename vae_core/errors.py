@@ -37,7 +37,19 @@ MESSAGES: Mapping[str, str] = {
     ),
     "data-shape": (
         "The run takes images of {wanted} and the data set {name} has images of {value}: "
-        "choose a data set of that shape."
+        "choose a data set of that shape, or set --size and --channels."
+    ),
+    "data-folder-unreadable": (
+        "The folder of pictures {folder} cannot be read ({reason}): name one with --folder that "
+        "holds a subfolder for each class."
+    ),
+    "data-folder-few": (
+        "The folder {folder} has {value} different pictures that can be read, and 3 are needed: "
+        "put pictures into a subfolder for each class."
+    ),
+    "data-folder-large": (
+        "The folder {folder} has {value} pictures, and {limit} (of at most 100 classes) are the "
+        "limit: take some out, or make them smaller with --size."
     ),
     "data-classes": (
         "The run is told one of {wanted} classes with each image and the data set {name} has "

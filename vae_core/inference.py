@@ -22,7 +22,7 @@ from vae_core.devices import resolve_device
 from vae_core.distributions import DiagonalGaussian
 from vae_core.errors import InputError
 from vae_core.losses import bernoulli_nll, gaussian_kl, gaussian_nll
-from vae_core.models import VQVAE, DecodedImages
+from vae_core.models import VQVAE, DecodedImages, EncodedImages
 from vae_core.runs import Run
 
 BATCH = 512
@@ -224,6 +224,10 @@ class Session:
     def decoder(self) -> nn.Module:
         """Returns z (and the one-hot condition, if any) -> images in [0, 1] as one module."""
         return DecodedImages(self._model)
+
+    def encoder(self) -> nn.Module:
+        """Returns images (and the one-hot condition, if any) -> mu (and logvar) as one module."""
+        return EncodedImages(self._model)
 
     def _vq(self) -> VQVAE:
         if not isinstance(self._model, VQVAE):

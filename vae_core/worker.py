@@ -118,16 +118,18 @@ def train_run(path: Path, *, download: bool = False) -> Iterator[Event]:
 def _train(path: Path, card: runs.Card, *, download: bool) -> Iterator[Event]:
     # the number of threads decides the order of additions, so it belongs to the run
     torch.set_num_threads(card.threads)
-    name = card.config.data.name
-    images = data.load(name, "train", download=download)
-    held_out = data.load(name, "held-out", download=download)
+    settings = card.config.data
+    images = data.load(settings, "train", download=download)
+    held_out = data.load(settings, "held-out")
     trainer = Trainer(card.config, images, held_out, device=resolve_device(card.device))
     trainer.precision = card.precision
     old_data = card.data
     card = card.model_copy(
         update={
             "data": {
-                "name": name,
+                "name": settings.name,
+                "source": data.DATASETS[settings.name].citation,
+                "licence": data.DATASETS[settings.name].licence,
                 "train": images.digest,
                 "held_out": held_out.digest,
                 "n_train": trainer.n_images,
@@ -137,7 +139,7 @@ def _train(path: Path, card: runs.Card, *, download: bool) -> Iterator[Event]:
         }
     )
     if (path / runs.RESUME).exists():
-        if old_data not in ({}, card.data):
+        if any(card.data.get(key) != value for key, value in old_data.items()):
             raise RunError("run-not-resumable", path=path.name, reason="its data set has changed")
         _restore(path, trainer)
     history = [

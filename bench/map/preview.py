@@ -65,7 +65,7 @@ def measure(driver: Any, seed: int) -> dict[str, Any]:
 
 def _compared(page: Any, folder: str, run: Run, seed: int) -> dict[str, Any]:
     session = open_session(run)
-    codes = session.encode(load_gallery(run.card.config.data.name).x).mu
+    codes = session.encode(load_gallery(run.card.config.data).x).mu
     rng = np.random.default_rng(seed)
     places = rng.uniform(codes.min(axis=0), codes.max(axis=0), (PLACES, 2))
     target = {"id": run.id, "digest": run.digest}

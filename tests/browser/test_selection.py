@@ -42,7 +42,7 @@ def test_a_lasso_selects_what_its_csv_lists_and_clearing_ends_it(open_page):
         page.get_by_role("link", name="CSV").click()
     rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
     assert len(rows) == coloured(page) > 100
-    assert page.locator(SELECTION).inner_text().startswith(f"{len(rows)} digits")
+    assert page.locator(SELECTION).inner_text().startswith(f"{len(rows)} images")
     bars = page.locator(f"{SELECTION} li").all()
     y = np.array([int(row["label"]) for row in rows])
     for label, bar in enumerate(bars):
@@ -93,7 +93,7 @@ def test_an_outline_without_points_says_so(open_page):
     page.mouse.down()
     page.mouse.move(*inside(page, 0.04, 0.99), steps=3)
     page.mouse.up()
-    page.get_by_text("There is no digit inside.").first.wait_for()
+    page.get_by_text("There is no image inside.").first.wait_for()
 
 
 def test_another_run_starts_without_a_selection(open_page):

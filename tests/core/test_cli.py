@@ -66,7 +66,19 @@ def test_recipes_are_listed_with_their_settings(answer: Answer) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["recipes", "train", "resume", "evaluate", "encode", "decode", "export", "list", "doctor"],
+    [
+        "recipes",
+        "train",
+        "resume",
+        "evaluate",
+        "encode",
+        "decode",
+        "export",
+        "list",
+        "doctor",
+        "data",
+        "gallery",
+    ],
 )
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

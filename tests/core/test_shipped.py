@@ -50,9 +50,26 @@ def test_a_shipped_run_is_finished_small_and_says_how_it_came_about(path: Path) 
         card.command
         == f"python -m vae_core train {card.recipe} --threads 1 --out checkpoints/{path.name}"
     )
-    assert card.data["n_train"] == 55_000
+    source = data.DATASETS[card.config.data.name]
+    held_out = source.held_out_per_class * len(source.class_names)
+    assert card.data["name"] == card.config.data.name
+    assert (card.data["n_train"], card.data["n_held_out"]) == (source.n_train - held_out, held_out)
     assert [line["epoch"] for line in run.history] == list(range(1, card.epochs_done + 1))
     assert len(list((path / runs.LATENTS).iterdir())) == card.epochs_done
+
+
+@each_run
+def test_a_run_on_other_pictures_than_digits_says_where_they_come_from_and_brings_them(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LATENT_DATA", str(tmp_path / "nowhere"))
+    card = runs.open_run(path).card
+    gallery = data.load_gallery(card.config.data)
+    assert len(gallery) == card.data["n_held_out"]
+    if card.config.data.name != "mnist":
+        source = data.DATASETS[card.config.data.name]
+        assert (card.data["source"], card.data["licence"]) == (source.citation, source.licence)
+        assert gallery.name == f"{card.config.data.name}/held-out"
 
 
 @each_run
@@ -61,7 +78,7 @@ def test_the_last_codes_kept_are_the_encoders_own(path: Path) -> None:
 
     run = runs.open_run(path)
     kept = load_file(path / runs.LATENTS / f"{run.card.epochs_done:04d}.safetensors")["mu"]
-    codes = open_session(run).encode(data.load_gallery().x).mu
+    codes = open_session(run).encode(data.load_gallery(run.card.config.data).x).mu
     assert kept.shape == codes.shape
     # kept in the order of the data set, which the gallery sorts by class
     np.testing.assert_allclose(
@@ -73,9 +90,11 @@ def test_the_last_codes_kept_are_the_encoders_own(path: Path) -> None:
 @each_run
 def test_the_card_tells_what_is_measured_on_the_test_images(path: Path, data_folder: Path) -> None:
     run = runs.open_run(path)
-    card = run.card.metrics["test"]
-    measured = evaluate(open_session(run), data.load("mnist", "test"), seed=int(card["seed"]))
-    assert measured.n == card["n"] == 10_000
+    card, settings = run.card.metrics["test"], run.card.config.data
+    if not (data_folder / str(data.DATASETS[settings.name].reader) / "raw").is_dir():
+        pytest.skip(f"{settings.name} is not in LATENT_DATA")
+    measured = evaluate(open_session(run), data.load(settings, "test"), seed=int(card["seed"]))
+    assert measured.n == card["n"] == data.DATASETS[settings.name].n_test
     for name in ("recon", "kl", "total"):
         assert getattr(measured, name) == pytest.approx(card[name], abs=0.01)
     assert measured.mse == pytest.approx(card["mse"], abs=1e-5)

@@ -12,6 +12,8 @@ from vae_core.config import ModelConfig
 from vae_core.models.autoencoder import (
     Autoencoder,
     DecodedImages,
+    EncodedImages,
+    Labelled,
     Output,
     VariationalAutoencoder,
     parameter_count,
@@ -37,6 +39,8 @@ __all__ = [
     "VQVAE",
     "Autoencoder",
     "DecodedImages",
+    "EncodedImages",
+    "Labelled",
     "Output",
     "VariationalAutoencoder",
     "build",

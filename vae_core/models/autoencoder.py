@@ -127,6 +127,35 @@ class DecodedImages(nn.Module):
         return self.model.decode(z, condition)
 
 
+class EncodedImages(nn.Module):
+    """A model's `encode` as a module of its own: mu, and logvar where the code is Gaussian."""
+
+    def __init__(self, model: Autoencoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        """Returns mu (B, D), and logvar (B, D), for images x in [0, 1], (B, C, H, W)."""
+        posterior = self.model.encode(x, condition)
+        if isinstance(posterior, DiagonalGaussian):
+            return posterior.mu, posterior.logvar
+        return posterior.mode()
+
+
+class Labelled(nn.Module):
+    """A module that wants a one-hot condition as one that is told the label itself, int64 (B,)."""
+
+    def __init__(self, module: nn.Module, n_classes: int) -> None:
+        super().__init__()
+        self.module = module
+        self.register_buffer("conditions", torch.eye(n_classes))
+
+    def forward(self, first: Tensor, y: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Returns what the module makes of `first` on the condition y."""
+        condition = self.get_buffer("conditions")[y]
+        return self.module(first, condition)  # type: ignore[no-any-return]
+
+
 def parameter_count(module: nn.Module) -> int:
     """Returns the number of trainable numbers."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
