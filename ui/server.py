@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui import assets, latent_map, layers, packing, resources, tiles
 from ui.quota import UploadQuota
 from ui.selection import Selection, select
+from ui.views import View, n_classes, view
 from vae_core import figures, latent
 from vae_core.errors import InputError, PlaygroundError
 from vae_core.inference import to_uint8
@@ -68,34 +69,55 @@ def sentences(answer: Answer) -> Answer:
 
 def _run(request: Request, name: str = "run", digest: str = "digest") -> Run:
     """Returns the run that an address names, if its weights are still the ones named too."""
-    run_id = request.path_params[name]
+    return _found(request.path_params[name], request.path_params[digest])
+
+
+def _found(run_id: str, digest: str) -> Run:
     found = next((run for run in resources.runs() if run.id == run_id), None)
     if found is None:
         raise NotFoundError(f"There is no run named {run_id!r}: choose one from the list.")
     if isinstance(found, BrokenRun):
         raise found.error
-    if found.digest != request.path_params[digest]:
+    if found.digest != digest:
         raise NotFoundError(f"The run {run_id!r} has changed: reload the page.")
     return found
 
 
-def _place(request: Request, latent_dim: int) -> np.ndarray:
-    """Returns the code `z=x,y,...` of a query, (D,)."""
-    text = request.query_params.get("z", "")
+def _view(request: Request, part: str = "") -> View:
+    """Returns what a map shows of a run: `slice=` names the plane, `class=` what is decoded."""
+    query = request.query_params
+    run = _run(request, f"run{part}", f"digest{part}")
+    n = n_classes(run)
+    label = _whole(query.get(f"class{part}"), "class", 0, n - 1) if n else None
+    return view(run, query.get(f"slice{part}"), label)
+
+
+def _place(request: Request, shown: View) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the place (2,) and the code (D,) that a query names by `z=u,v` or by `code=...`."""
+    if "code" in request.query_params:
+        z = _numbers(request, "code", len(shown.slice.origin)).astype(np.float32)
+        return shown.slice.places(z), z
+    place = _numbers(request, "z", 2)
+    return place, shown.codes(place)
+
+
+def _numbers(request: Request, what: str, n: int) -> np.ndarray:
+    """Returns the n numbers `what=x,y,...` of a query."""
+    text = request.query_params.get(what, "")
     try:
         z = np.array([float(number) for number in text.split(",")])
     except ValueError as error:
         raise InputError(
-            "input-unreadable", what="z", reason=f"{text[:80]!r} is no list of numbers"
+            "input-unreadable", what=what, reason=f"{text[:80]!r} is no list of numbers"
         ) from error
-    if z.shape != (latent_dim,):
-        raise InputError("input-shape", what="z", wanted=(latent_dim,), value=z.shape)
+    if z.shape != (n,):
+        raise InputError("input-shape", what=what, wanted=(n,), value=z.shape)
     for number in z:
         if not math.isfinite(number):
-            raise InputError("input-not-finite", what="z", value=number)
+            raise InputError("input-not-finite", what=what, value=number)
         if abs(number) > MAX_COORDINATE:
             raise InputError(
-                "input-range", what="z", low=-MAX_COORDINATE, high=MAX_COORDINATE, value=number
+                "input-range", what=what, low=-MAX_COORDINATE, high=MAX_COORDINATE, value=number
             )
     return z
 
@@ -157,16 +179,20 @@ def asset(request: Request) -> Response:
 def map_json(request: Request) -> Response:
     """All that draws a run's map: the figure, the square it shows, what its classes are."""
     run = _run(request)
-    gallery, codes = resources.gallery(run), resources.gallery_codes(run).mu
-    plane = resources.plane(run)
-    figure = figures.latent_scatter(codes, gallery.y, class_names=gallery.class_names, plane=plane)
-    centres = latent.class_centres(codes, gallery.y)
+    shown = view(run, request.query_params.get("slice"))
+    gallery, places, plane = resources.gallery(run), shown.points, shown.plane
+    figure = figures.latent_scatter(places, gallery.y, class_names=gallery.class_names, plane=plane)
+    titles = shown.titles
+    figure.update_layout(xaxis_title_text=titles[0], yaxis_title_text=titles[1])
+    centres = latent.class_centres(places, gallery.y)
     return _forever(
         {
             "run": run.id,
             "digest": run.digest,
             "figure": json.loads(figure.to_json()),  # arrays as base64, as Plotly writes them
             "plane": plane.to_dict(),
+            "slice": _slice(shown),
+            "titles": titles,
             "image_shape": resources.session(run).image_shape,
             "class_names": gallery.class_names,
             "centres": [place.tolist() if np.isfinite(place).all() else None for place in centres],
@@ -176,25 +202,35 @@ def map_json(request: Request) -> Response:
     )
 
 
+def _slice(shown: View) -> dict[str, Any] | None:
+    """A plane as the browser needs it, to say which code a place is; two units need none."""
+    if shown.name is None:
+        return None
+    origin, basis = shown.slice.origin, shown.slice.basis
+    zero = shown.slice.places(np.zeros(len(origin)))
+    return {"origin": origin.tolist(), "basis": basis.tolist(), "zero": zero.tolist()}
+
+
 @sentences
 def place(request: Request) -> Response:
     """What the decoder makes of a place, and which image of the gallery lies nearest."""
-    run = _run(request)
-    session = resources.session(run)
-    z = _place(request, session.latent_dim)
-    gallery = resources.gallery(run)
-    indices, distances = latent.nearest(resources.gallery_codes(run).mu, z)
+    shown = _view(request)
+    where, z = _place(request, shown)
+    gallery = resources.gallery(shown.run)
+    indices, distances = latent.nearest(resources.gallery_codes(shown.run).mu, z, NEIGHBOURS)
     index = int(indices[0])
     return _forever(
         {
-            "z": z.tolist(),
-            "image": _pixels(session.decode(z[None].astype(np.float32))),
+            "z": (where if shown.name is None else z).tolist(),
+            "place": where.tolist(),
+            "image": _pixels(shown.decode(z[None])),
             "nearest": {
                 "index": index,
                 "label": int(gallery.y[index]),
                 "distance": float(distances[0]),
                 "original": _pixels(gallery.x[index]),
             },
+            "near": indices.tolist(),
         }
     )
 
@@ -203,22 +239,27 @@ def place(request: Request) -> Response:
 def point(request: Request) -> Response:
     """An image of the gallery: its posterior, its reconstruction, what it costs in nats."""
     run = _run(request)
-    session, gallery = resources.session(run), resources.gallery(run)
+    shown = view(run, request.query_params.get("slice"))
+    gallery = resources.gallery(run)
     index = _digit(request, "index", len(gallery))
-    codes = resources.gallery_codes(run)
-    ledger = session.ledger(gallery.x[index : index + 1])
+    codes, x, label = resources.gallery_codes(run), gallery.x[index : index + 1], gallery.y[index]
+    own = shown.of_class(int(label))
+    ledger, std = own.ledger(x), codes.std
     return _forever(
         {
             "index": index,
-            "label": int(gallery.y[index]),
+            "label": int(label),
             "z": codes.mu[index].tolist(),
-            "std": None if codes.std is None else codes.std[index].tolist(),
-            "original": _pixels(gallery.x[index]),
-            "image": _pixels(session.decode(codes.mu[index : index + 1])),
+            "place": shown.points[index].tolist(),
+            "std": None if std is None else std[index].tolist(),
+            "ellipse": None if std is None else shown.ellipses(std[[index]])[0].tolist(),
+            "original": _pixels(x),
+            "image": _pixels(own.decode(codes.mu[index : index + 1])),
             "recon": float(ledger.recon[0]),
             "kl": ledger.kl[0].tolist(),
             "total": float(ledger.total[0]),
             "mse": float(ledger.mse[0]),
+            "near": _others(codes.mu, index)[0].tolist(),
         }
     )
 
@@ -257,8 +298,7 @@ def _others(codes: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
 @sentences
 def layer(request: Request) -> Response:
     """What a layer of the run's map shows."""
-    run = _run(request)
-    return _forever(layers.layer(run, request.path_params["name"]))
+    return _forever(layers.layer(_view(request), request.path_params["name"]))
 
 
 @sentences
@@ -284,8 +324,15 @@ def path(request: Request) -> Response:
 
 
 def _selection(request: Request) -> Selection:
-    run, query = _run(request), request.query_params
-    return select(run, query.get("outline", ""), query.get("labels"))
+    query = request.query_params
+    other = _view_of_link(query["on"], query.get("slice2")) if "on" in query else None
+    return select(_view(request), query.get("outline", ""), query.get("labels"), drawn_on=other)
+
+
+def _view_of_link(name: str, slice_name: str | None) -> View:
+    """Returns the view of a run that a query names, "run/digest"."""
+    run_id, _, digest = name.partition("/")
+    return view(_found(run_id, digest), slice_name)
 
 
 @sentences
@@ -321,23 +368,21 @@ def _download(content: str | bytes, kind: str, name: str) -> Response:
 
 @sentences
 def transfer(request: Request) -> Response:
-    """Where another run's encoder puts the picture that this run decodes at z."""
-    run, other = _run(request), _run(request, "run2", "digest2")
-    session = resources.session(run)
-    z = _place(request, session.latent_dim)
-    picture = session.decode(z[None].astype(np.float32))
-    return _forever({"z": resources.session(other).encode(picture).mu[0].tolist()})
+    """Where another run's encoder puts the picture that this run decodes at a place."""
+    shown, other = _view(request), _view(request, "2")
+    picture = shown.decode(_place(request, shown)[1][None])
+    return _forever({"z": other.slice.places(other.encode(picture).mu[0]).tolist()})
 
 
 @sentences
 def tile(request: Request) -> Response:
-    run = _run(request)
+    shown = _view(request)
     far = 2**30  # tiles.tile_plane knows the true bounds; this only keeps numbers small
     level, column, row = (
         _whole(request.path_params[name], f"A tile's {name}", -far, far)
         for name in ("level", "column", "row")
     )
-    png = tiles.tile_png(resources.session(run), resources.plane(run), level, column, row)
+    png = tiles.tile_png(shown, level, column, row)
     return Response(png, media_type="image/png", headers=FOREVER)
 
 

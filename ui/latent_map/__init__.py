@@ -12,6 +12,8 @@ import streamlit as st
 
 from ui import assets, state
 from ui.i18n import language, section
+from ui.views import View, n_classes
+from ui.views import view as view_of
 from vae_core.figures import PALETTES
 from vae_core.latent import Plane
 from vae_core.runs import Run
@@ -23,7 +25,7 @@ _component = st.components.v2.component("latent_map", js=assets.LOADER, isolate_
 
 @dataclass(frozen=True)
 class Pin:
-    """A chosen place: z, and the image of the gallery that was clicked, if one was."""
+    """A chosen place of the plane, and the image of the gallery that was clicked, if one was."""
 
     z: tuple[float, float]
     index: int | None = None
@@ -33,6 +35,7 @@ def latent_map(
     run: Run,
     *,
     key: str,
+    view: View | None = None,
     pin: Pin | None = None,
     group: str | None = None,
     link: Literal["place", "picture"] = "place",
@@ -44,8 +47,9 @@ def latent_map(
     In a group, ask one map only to pin: the others follow it in the browser.
 
     Args:
-        run: A run with two latent units.
+        run: A run with two latent units or more.
         key: The component's name on the page.
+        view: Which plane and which class are shown; the first ones by default.
         pin: What to pin. It is obeyed when it changes; a click afterwards wins over it.
         group: Maps of one group are linked in the browser: an image pinned in one is pinned in all.
         link: What linked maps do with an empty place: pin the same z ("place"), or pin where their
@@ -58,7 +62,7 @@ def latent_map(
     _component(
         key=key,
         data={
-            **_data(run),
+            **_data(run, view),
             "pin": current and {"z": current.z, "index": current.index},
             "order": memory.order,
             "group": group,
@@ -117,10 +121,13 @@ def _committed(key: str) -> Mapping[str, Any] | None:
     return pin
 
 
-def _data(run: Run) -> dict[str, Any]:
+def _data(run: Run, view: View | None = None) -> dict[str, Any]:
+    view = view or view_of(run, label=0 if n_classes(run) else None)
+    shown = {"slice": view.name, "class": view.label}
     return {
         "module": MODULE,
         "run": {"id": run.id, "digest": run.digest, "name": run.card.name},
+        "view": {name: value for name, value in shown.items() if value is not None},
         "texts": section("map", language()),
         "palette": PALETTES[state.choice("palette", PALETTES, "petroff10")],
     }

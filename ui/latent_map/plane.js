@@ -84,7 +84,7 @@ export class Plane {
     const layout = {
       ...map.figure.layout,
       ...colouring(theme),
-      uirevision: `${map.run}/${map.digest}`, // a reader's zoom is for one run only
+      uirevision: `${map.run}/${map.digest}/${map.titles}`, // a reader's zoom is for one plane only
       showlegend: false,
       hovermode: false,
       dragmode: "pan",
