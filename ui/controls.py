@@ -17,7 +17,7 @@ from streamlit.errors import StreamlitAPIException
 from ui import resources, state
 from ui.i18n import LANGUAGES, explain, language, plain, t
 from ui.latent_map import Pin, latent_map
-from ui.views import View, has_plane
+from ui.views import View, has_plane, n_classes
 from ui.views import view as view_of
 from vae_core import exports
 from vae_core.data import Images
@@ -76,8 +76,8 @@ def choose_one(name: str, label: str, options: Mapping[str, str], **looks: Any) 
 
 
 def planar_runs() -> tuple[Run, ...]:
-    """The runs whose codes lie in a plane."""
-    return tuple(run for run in mapped_runs() if _is_planar(run))
+    """The runs whose codes lie in a plane, and are told no class: what most screens show."""
+    return tuple(run for run in mapped_runs() if _is_planar(run) and not n_classes(run))
 
 
 def mapped_runs() -> tuple[Run, ...]:
@@ -173,15 +173,23 @@ def _test_total(run: Run) -> float:
 # --- places and digits ------------------------------------------------------------------------
 
 
-def linked_map(run: Run, *, key: str, view: View | None = None, **looks: Any) -> None:
-    """A latent map whose pin stands in the link. It belongs into a fragment."""
-    asked = _linked_pin(view or view_of(run))
-    pin = latent_map(run, key=key, view=view, pin=asked, **looks)
-    if pin == asked:
+def linked_map(
+    run: Run, *, key: str, view: View | None = None, side: str | None = None, **looks: Any
+) -> None:
+    """A latent map whose pin stands in the link. It belongs into a fragment.
+
+    Of two linked maps the link names the `side` that was clicked, "left" at first; the other
+    follows it in the browser.
+    """
+    wishes = side is None or side == state.choice("side", ("left", "right"), "left")
+    asked = _linked_pin(view or view_of(run)) if wishes else None
+    pin = latent_map(run, key=key, view=view, pin=asked, wishes=wishes, **looks)
+    if pin == asked or (side and (pin is None or pin.followed)):
         return
     state.choose(
         digit=pin and pin.index,
         z=None if pin is None or pin.index is not None else ",".join(map(repr, pin.z)),
+        **({"side": side} if side else {}),
     )
     # Once more with the new link: the map learns it, so that a step back is a new wish. A run of
     # the whole screen cannot do this, and there the next click does.

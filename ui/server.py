@@ -28,14 +28,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui import assets, latent_map, layers, packing, resources, tiles
 from ui.quota import UploadQuota
 from ui.selection import Selection, select
-from ui.views import View, n_classes, view
+from ui.views import View, has_plane, n_classes, view
 from vae_core import figures, latent
 from vae_core.errors import InputError, PlaygroundError
+from vae_core.exports import png_bytes
 from vae_core.inference import to_uint8
 from vae_core.runs import BrokenRun, Run
 
 MAX_FRAMES = 501
 NEIGHBOURS = 8  # of an image, in each space
+SHEET, SHEET_COLUMNS = 500, 25  # images of the gallery on a sheet, and in its rows
 MAX_COORDINATE = 1e6
 WANTED_FILES = 65_536
 FIRST_VISIT_S = 15.0  # after the start, the time that the first visitor's page may take
@@ -196,6 +198,8 @@ def map_json(request: Request) -> Response:
             "image_shape": resources.session(run).image_shape,
             "class_names": gallery.class_names,
             "centres": [place.tolist() if np.isfinite(place).all() else None for place in centres],
+            "n_classes": n_classes(run),
+            "gallery": {"sheet": SHEET, "columns": SHEET_COLUMNS},
             "prior": run.card.config.model.family == "vae",
             "tiles": {"cells": tiles.CELLS, "max_level": tiles.MAX_LEVEL, "reach": tiles.REACH},
         }
@@ -231,8 +235,14 @@ def place(request: Request) -> Response:
                 "original": _pixels(gallery.x[index]),
             },
             "near": indices.tolist(),
+            "classes": _each_class(shown, z),
         }
     )
+
+
+def _each_class(shown: View, z: np.ndarray) -> str | None:
+    images = shown.decode_as_each_class(z)
+    return None if images is None else _pixels(images)
 
 
 @sentences
@@ -260,8 +270,19 @@ def point(request: Request) -> Response:
             "total": float(ledger.total[0]),
             "mse": float(ledger.mse[0]),
             "near": _others(codes.mu, index)[0].tolist(),
+            "classes": _each_class(shown, codes.mu[index]),
         }
     )
+
+
+@sentences
+def sheet(request: Request) -> Response:
+    """Five hundred of the gallery's images on one sheet, without gaps."""
+    images = resources.gallery(_run(request)).x
+    last = (len(images) - 1) // SHEET
+    number = _whole(request.path_params["sheet"], "A sheet's number", 0, last)
+    png = png_bytes(images[number * SHEET :][:SHEET], columns=SHEET_COLUMNS)
+    return Response(png, media_type="image/png", headers=FOREVER)
 
 
 @sentences
@@ -304,9 +325,8 @@ def layer(request: Request) -> Response:
 @sentences
 def path(request: Request) -> Response:
     """The pictures along a path between two images of the gallery."""
-    run = _run(request)
-    session, gallery = resources.session(run), resources.gallery(run)
-    mu = resources.gallery_codes(run).mu
+    shown = _view(request)
+    gallery, mu = resources.gallery(shown.run), resources.gallery_codes(shown.run).mu
     start, end = (_digit(request, name, len(gallery)) for name in ("start", "end"))
     n = _whole(request.query_params.get("n", "101"), "n", 2, MAX_FRAMES)
     method = request.query_params.get("method", "linear")
@@ -314,7 +334,7 @@ def path(request: Request) -> Response:
     return _forever(
         {
             "z": z.tolist(),
-            "images": _pixels(session.decode(z)),
+            "images": _pixels(shown.decode(z)),
             **{
                 name: {"index": i, "label": int(gallery.y[i]), "original": _pixels(gallery.x[i])}
                 for name, i in (("start", start), ("end", end))
@@ -393,6 +413,7 @@ routes = [
     Route("/api/runs/{run}/{digest}/place", place),
     Route("/api/runs/{run}/{digest}/point", point),
     Route("/api/runs/{run}/{digest}/neighbours", neighbours),
+    Route("/api/runs/{run}/{digest}/gallery/{sheet}.png", sheet),
     Route("/api/runs/{run}/{digest}/layer/{name}.json", layer),
     Route("/api/runs/{run}/{digest}/path", path),
     Route("/api/runs/{run}/{digest}/selection", selection),
@@ -563,7 +584,7 @@ async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     await to_thread.run_sync(_warm_up, "dense")
     # later, for it would take a core from whoever opens the page at once; a daemon, since nobody
     # who stops the server waits for a map that nobody will see
-    later = threading.Timer(FIRST_VISIT_S, _warm_up, args=("conv",))
+    later = threading.Timer(FIRST_VISIT_S, _warm_up_later)
     later.daemon = True
     later.start()
     yield {}
@@ -581,7 +602,19 @@ def _warm_up(kind: str) -> None:
     for run in resources.runs():
         if isinstance(run, Run) and run.card.config.model.network.kind == kind:
             with suppress(PlaygroundError):
-                resources.plane(run)
+                view(run).plane  # noqa: B018  made and kept
+    _freeze()
+
+
+def _warm_up_later() -> None:
+    """What the first visitor's page does not wait for."""
+    _warm_up("conv")
+    for run in resources.runs():
+        if isinstance(run, Run) and has_plane(run):
+            with suppress(PlaygroundError):
+                shown = view(run, label=0 if n_classes(run) else None)
+                shown.metric(np.zeros((1, 2)))  # torch gets ready for derivatives: once, seconds
+                break
     _freeze()
 
 

@@ -78,15 +78,23 @@ class View:
 
     def decode(self, z: ArrayLike) -> np.ndarray:
         """Returns images (N, C, H, W) of codes (N, D), of the view's class."""
-        return resources.session(self.run).decode(z)
+        return resources.session(self.run).decode(z, self.label)
+
+    def decode_as_each_class(self, z: ArrayLike) -> np.ndarray | None:
+        """Returns what a code (D,) is in each class, (n_classes, C, H, W); None where are none."""
+        n = n_classes(self.run)
+        if not n:
+            return None
+        codes = np.repeat(np.asarray(z, np.float32)[None], n, axis=0)
+        return resources.session(self.run).decode(codes, np.arange(n))
 
     def encode(self, x: ArrayLike) -> Codes:
         """Returns the codes of images, as images of the view's class."""
-        return resources.session(self.run).encode(x)
+        return resources.session(self.run).encode(x, self.label)
 
     def ledger(self, x: ArrayLike) -> Ledger:
         """Returns what images cost, as images of the view's class."""
-        return resources.session(self.run).ledger(x)
+        return resources.session(self.run).ledger(x, self.label)
 
     def ellipses(self, std: ArrayLike) -> np.ndarray:
         """Returns half axes and angle, (N, 3), of projected posteriors with deviations (N, D)."""
@@ -94,9 +102,8 @@ class View:
 
     def metric(self, places: ArrayLike) -> np.ndarray:
         """Returns what a step along u and v costs in pixels at places (N, 2), (N, 2, 2)."""
-        basis = self.slice.basis
-        metric = resources.session(self.run).metric(self.codes(places))
-        return np.asarray(basis @ metric @ basis.T)
+        session, basis = resources.session(self.run), self.slice.basis
+        return session.metric(self.codes(places), self.label, directions=basis)
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -130,7 +137,7 @@ def has_plane(run: Run) -> bool:
 
 def n_classes(run: Run) -> int:
     """Returns how many classes a conditional run is given; 0 where it is given none."""
-    return getattr(run.card.config.model, "n_classes", 0)
+    return run.card.config.model.n_classes
 
 
 def first_name(run: Run) -> str:

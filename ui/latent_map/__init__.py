@@ -5,7 +5,7 @@ and tells Python one thing only, what was pinned. The JavaScript beside this fil
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import streamlit as st
@@ -25,10 +25,14 @@ _component = st.components.v2.component("latent_map", js=assets.LOADER, isolate_
 
 @dataclass(frozen=True)
 class Pin:
-    """A chosen place of the plane, and the image of the gallery that was clicked, if one was."""
+    """A chosen place of the plane, and the image of the gallery that was clicked, if one was.
+
+    A map `followed` when it pinned what a linked map had told it.
+    """
 
     z: tuple[float, float]
     index: int | None = None
+    followed: bool = field(default=False, compare=False)
 
 
 def latent_map(
@@ -37,6 +41,7 @@ def latent_map(
     key: str,
     view: View | None = None,
     pin: Pin | None = None,
+    wishes: bool = True,
     group: str | None = None,
     link: Literal["place", "picture"] = "place",
     plane: Plane | None = None,
@@ -44,13 +49,14 @@ def latent_map(
 ) -> Pin | None:
     """Shows a run's latent plane and returns what is pinned on it now.
 
-    In a group, ask one map only to pin: the others follow it in the browser.
+    In a group, one map only wishes at a time: the others follow it in the browser.
 
     Args:
         run: A run with two latent units or more.
         key: The component's name on the page.
         view: Which plane and which class are shown; the first ones by default.
         pin: What to pin. It is obeyed when it changes; a click afterwards wins over it.
+        wishes: Whether `pin` is a wish at all, None then one that nothing be pinned.
         group: Maps of one group are linked in the browser: an image pinned in one is pinned in all.
         link: What linked maps do with an empty place: pin the same z ("place"), or pin where their
             own encoder puts the decoded picture ("picture").
@@ -58,7 +64,7 @@ def latent_map(
         compact: Picture beneath the plane, for maps that stand side by side.
     """
     memory = st.session_state.setdefault(f"{key}.memory", _Memory())
-    current = memory.settle(pin, _committed(key))
+    current = memory.settle(pin if wishes else memory.current, _committed(key))
     _component(
         key=key,
         data={
@@ -105,7 +111,8 @@ class _Memory:
     def settle(self, asked: Pin | None, committed: Mapping[str, Any] | None) -> Pin | None:
         if committed and committed != self.committed:
             x, y = committed["z"]
-            self.current = Pin((float(x), float(y)), committed["index"])
+            followed = bool(committed.get("followed"))
+            self.current = Pin((float(x), float(y)), committed["index"], followed)
             self.committed = committed
         elif asked not in (self.asked, self.current):
             self.current = asked

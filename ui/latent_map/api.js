@@ -30,8 +30,12 @@ export class Api {
   point = (index, signal) => this.ask("point", { index, ...this.plane }, signal);
   /** The exact decode of a place in the plane. */
   place = ([u, v], signal) => this.ask("place", { z: `${u},${v}`, ...this.view }, signal);
-  /** The exact decode of any code. */
-  code = (code, signal) => this.ask("place", { code: code.join(), ...this.view }, signal);
+  /** The exact decode of any code of an image, told its own class where the run is told any. */
+  code(code, label, signal) {
+    const own = "class" in this.view && { class: label };
+    return this.ask("place", { code: code.join(), ...this.view, ...own }, signal);
+  }
+
   neighbours = (index, signal) => this.ask("neighbours", { index }, signal);
   layer = (name, signal) => this.ask(`layer/${name}.json`, this.view, signal);
   path = ({ start, end, method }, signal) => this.ask("path", { start, end, method, ...this.view }, signal);

@@ -12,7 +12,14 @@ const count = (n) => n.toLocaleString("en");
 
 /** What each layer is called, what it needs from the server, and what is said of it. */
 const LAYERS = {
-  points: { title: (texts) => texts.layer_points, about: ({ texts, n, slice }) => say(slice ? texts.about_points_slice : texts.about_points, { n }) },
+  points: {
+    title: (texts) => texts.layer_points,
+    about: ({ texts, n, slice, conditional }) =>
+      [
+        say(slice ? texts.about_points_slice : texts.about_points, { n }),
+        conditional && texts.about_points_told,
+      ].filter(Boolean).join(" "),
+  },
   atlas: { title: (texts) => texts.layer_atlas, about: ({ texts }) => texts.about_atlas },
   names: { title: (texts) => texts.layer_names, about: ({ texts }) => texts.about_names },
   prior: {
@@ -217,7 +224,7 @@ export class Layers {
     }
     const { texts, measure, digits } = this;
     const n = count(this.points.x.length);
-    caption.textContent = about({ texts, answer, measure, digits, n, slice: this.map.slice });
+    caption.textContent = about({ texts, answer, measure, digits, n, slice: this.map.slice, conditional: this.map.n_classes > 0 });
     const field = name === "trust" || name === "stretch" ? this.fieldOf(name, answer) : null;
     if (!field) return;
     const log = name === "stretch" || MEASURES[measure].log;

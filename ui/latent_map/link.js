@@ -1,4 +1,5 @@
-// Linked maps: what is pinned or looked at in one of a group is told to the others, in the browser.
+// Linked maps: what is pinned, selected or looked at in one of a group is told to the others, in the
+// browser.
 // No imports.
 
 const groups = new Map();

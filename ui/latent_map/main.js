@@ -5,6 +5,7 @@
 import { Api, Problem, loadOnce } from "./api.js";
 import { Atlas } from "./atlas.js";
 import { Card } from "./card.js";
+import { ClassStrip } from "./classes.js";
 import { html, number, say } from "./dom.js";
 import { unit } from "./geometry.js";
 import { icon } from "./icons.js";
@@ -68,8 +69,11 @@ class LatentMap {
       address: (file, query) => this.api.address(file, query),
       announce: (sentence) => this.panel.announce(sentence),
       fail: (error, retry) => this.fail(error, retry),
+      told: (selection) => this.link?.tell({ selection: selection && this.fromHere(selection) }),
     });
     this.panel.element.append(this.selection.element);
+    this.strip = new ClassStrip();
+    this.panel.figure.after(this.strip.element);
     this.classes = html("div", { class: "lm-classes", role: "group" });
     this.zooming = html("div", { class: "lm-zooming" });
     this.notice = html("p", { class: "lm-quiet", hidden: true });
@@ -103,11 +107,17 @@ class LatentMap {
     const changed = (...names) =>
       names.some((name) => JSON.stringify(before?.[name]) !== JSON.stringify(data[name]));
     if (changed("group", "link")) this.joinGroup();
-    if (changed("order") || !before) this.wish = data.pin ?? this.wish;
+    if (changed("order") || !before) {
+      this.wish = data.pin ?? this.wish;
+      if (!before && data.pin) this.link?.tell({ pin: data.pin, run: this.shown });
+    }
     if (changed("run", "view", "texts", "plane", "palette")) this.load();
     else {
       this.restyle();
-      if (this.ready && changed("order")) data.pin ? this.pin(data.pin) : this.unpin();
+      if (this.ready && changed("order")) {
+        this.link?.tell({ pin: data.pin, run: this.shown });
+        data.pin ? this.pin(data.pin) : this.unpin();
+      }
       if (this.ready && changed("path")) this.follow();
     }
   }
@@ -164,14 +174,19 @@ class LatentMap {
     this.size = shape.reduce((product, side) => product * side, 1);
     this.pixels = new Uint8Array(this.size);
     this.tiles?.close();
-    this.tiles = new Tiles({
+    const tilesOf = (view) => ({
       square: squareOf(map.plane),
       cells: tiles.cells,
       maxLevel: tiles.max_level,
       reach: tiles.reach,
       size: this.size,
-      load: (tile) => this.api.tile(tile, tiles.cells + 1, shape),
+      load: (tile) => this.api.tile(tile, tiles.cells + 1, shape, view),
       arrived: () => this.refresh(),
+    });
+    const { view } = this.data;
+    this.tiles = new Tiles(tilesOf(view));
+    this.strip.setUp({
+      texts, map, label: view.class, tilesFor: (label) => tilesOf({ ...view, class: label }),
     });
     this.answer = this.step = this.sight = this.sample = null;
     this.panel.setUp(texts, run, map, this.digits);
@@ -320,8 +335,10 @@ class LatentMap {
         this.fail(error, () => this.refresh());
       });
     }
-    if (tiles.preview(...z, this.pixels) < 0) return;
+    const got = tiles.preview(...z, this.pixels);
+    if (got < 0) return;
     this.panel.show({ pixels: this.pixels, z, source: "preview", caption });
+    this.strip.preview(z, refine && got >= level ? level : undefined); // the large picture goes first
   }
 
   leave() {
@@ -345,7 +362,8 @@ class LatentMap {
       this.panel.show({ ...this.step, source: "exact", caption });
     } else if (this.sample) this.showSample();
     else if (this.answer) {
-      const { label, image, place: z, z: code } = this.answer;
+      const { label, image, place: z, z: code, classes } = this.answer;
+      this.strip.show(classes);
       const caption =
         label === undefined ? texts.exact : say(texts.gallery, { label: this.panel.className(label) });
       this.panel.show({ pixels: bytesOf(image), z, code, source: "exact", caption });
@@ -369,7 +387,7 @@ class LatentMap {
     this.pin(pin, { commit: true });
   }
 
-  async pin({ z, index }, { commit = false } = {}) {
+  async pin({ z, index }, { commit = false, followed = false } = {}) {
     this.asking?.abort(); // an older answer never overwrites a newer one
     this.dialling?.abort();
     const { signal } = (this.asking = new AbortController());
@@ -398,7 +416,7 @@ class LatentMap {
       if (signal.aborted) return;
       this.fail(error, () => this.pin(this.pinned));
     }
-    if (commit && !signal.aborted) this.commit({ z: this.pinned.z, index: this.pinned.index });
+    if (commit && !signal.aborted) this.commit({ z: this.pinned.z, index: this.pinned.index, followed });
   }
 
   /** The page wishes that nothing be pinned any more. */
@@ -433,16 +451,16 @@ class LatentMap {
   async dial({ code, eps, settled }) {
     this.dialling?.abort();
     const { signal } = (this.dialling = new AbortController());
-    const { slice } = this.map;
+    const offPlane = this.offPlane();
     const caption = say(this.data.texts.drawn, { eps: eps.join(", ") });
-    const sample = { z: placeOf(slice, code), code, caption };
+    const sample = { z: placeOf(this.map.slice, code), code, caption };
     this.sample = sample;
     this.redraw();
     this.showSample();
-    if (!settled && !slice) return; // a draw that leaves the plane has no preview: it is asked for
+    if (!settled && !offPlane) return;
     try {
-      const answer = await (slice ? this.api.code(code, signal) : this.api.place(code, signal));
-      sample.pixels = bytesOf(answer.image);
+      const answer = await this.api.code(code, this.answer.label, signal);
+      Object.assign(sample, { pixels: bytesOf(answer.image), classes: answer.classes });
       if (this.sample === sample && !this.sight) this.showSample();
     } catch (error) {
       this.fail(error, () => this.dial({ code, eps, settled }));
@@ -450,9 +468,17 @@ class LatentMap {
   }
 
   showSample() {
-    const { z, code, pixels, caption } = this.sample;
-    if (pixels) this.panel.show({ pixels, z, code, source: "exact", caption });
-    else if (!this.map.slice) this.preview(z, { caption });
+    const { z, code, pixels, caption, classes } = this.sample;
+    if (pixels) {
+      this.panel.show({ pixels, z, code, source: "exact", caption });
+      this.strip.show(classes);
+    } else if (!this.offPlane()) this.preview(z, { caption });
+  }
+
+  /** Whether the tiles do not hold what the pinned image's codes are: they lie beside the plane, or
+   * another class is decoded. Then each of them is asked for. */
+  offPlane() {
+    return Boolean(this.map.slice) || (this.map.n_classes > 0 && this.answer.label !== this.data.view.class);
   }
 
   /** Fills the plane with the pinned image's posterior, out to 4 sigma. */
@@ -481,6 +507,13 @@ class LatentMap {
     return { ...this.data.run, view: this.data.view };
   }
 
+  /** A selection as other maps ask the server for it: it names the map that it was drawn on. */
+  fromHere({ query, indices }) {
+    const { run: { id, digest }, view } = this.data;
+    const plane = view.slice && { slice2: view.slice };
+    return { query: { ...query, on: `${id}/${digest}`, ...plane }, indices };
+  }
+
   joinGroup() {
     this.link?.leave();
     this.link = null;
@@ -490,12 +523,14 @@ class LatentMap {
     if (last && !this.data.pin) this.wish = { ...last.pin, from: last.run };
   }
 
-  async hear({ pin, run, look, leave }) {
+  async hear({ pin, run, look, leave, selection }) {
     if (!this.ready) {
       if (pin) this.wish = { ...pin, from: run };
       return;
     }
-    if (leave) this.unsee();
+    if (selection !== undefined) this.selection.follow(selection);
+    else if (pin === null) this.unpin();
+    else if (leave) this.unsee();
     else if (look) {
       const point = look.index === null ? null : this.plane.points.of(look.index);
       if (point) this.see({ z: point.z, point });
@@ -505,7 +540,7 @@ class LatentMap {
       this.sight = null;
       try {
         await this.pin(pin.index === null ? { z: await this.arrival(pin.z, run), index: null } : pin, {
-          commit: true,
+          commit: true, followed: true,
         });
       } catch (error) {
         this.fail(error, () => this.hear({ pin, run }));
@@ -554,6 +589,7 @@ class LatentMap {
     this.selection.destroy();
     this.plane.destroy();
     this.tiles?.close();
+    this.strip.close();
     this.root.remove();
   }
 }

@@ -23,12 +23,12 @@ export class Panel {
     this.story = html("div", { class: "lm-story", "data-testid": "pin-text" });
     this.problem = html("div", { class: "lm-problem", role: "alert", hidden: true });
     this.live = html("p", { class: "lm-unseen", "aria-live": "polite" });
+    this.figure = html("figure", { class: "lm-figure" }, this.decoded,
+      html("figcaption", {}, this.caption, this.place));
     this.element = html(
       "div",
       { class: "lm-panel" },
-      html("figure", { class: "lm-figure" }, this.decoded,
-        html("figcaption", {}, this.caption, this.place)),
-      this.problem, this.story, this.live,
+      this.figure, this.problem, this.story, this.live,
     );
   }
 
