@@ -8,9 +8,10 @@ from tests.browser.pages import PLANE, inside, run_js, settled
 from tests.browser.test_latent_map import DECODED, decoded, pixels, shown_z
 from tests.ui.shelves import small_run
 from ui import resources, views
-from vae_core.inference import open_session
+from vae_core.inference import open_session, to_uint8
+from vae_core.runs import open_run
 
-RUN, UNITS = "vae-many", 12
+RUN, UNITS, TOLD = "vae-many", 12, "vae-told"
 URL = f"/?run={RUN}"
 
 
@@ -19,6 +20,7 @@ def shelf(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     small_run(folder, RUN, latent_dim=UNITS)
     small_run(folder, "vae-line", latent_dim=1)
+    small_run(folder, TOLD, n_classes=10)
     return folder
 
 
@@ -30,8 +32,6 @@ def server(shelf, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def session(shelf):
-    from vae_core.runs import open_run
-
     return open_session(open_run(shelf / RUN))
 
 
@@ -164,3 +164,100 @@ def test_places_and_codes_invert_each_other(open_page):
         return m.placeOf(slice, m.codeAt(slice, [0.5, -1.5]));""",
     )
     assert back == pytest.approx([0.5, -1.5])
+
+
+# --- of one class -------------------------------------------------------------------------------
+
+EACH = '[data-testid="each-class"]'
+
+
+def each(page) -> np.ndarray:
+    """What the strip's canvases show, (10, 28, 28)."""
+    return np.stack([pixels(page, f"{EACH} span:nth-child({i}) canvas") for i in range(1, 11)])
+
+
+@pytest.fixture(scope="module")
+def told(shelf):
+    return open_session(open_run(shelf / TOLD))
+
+
+def as_each(session, z) -> np.ndarray:
+    codes = np.repeat(z.astype(np.float32), 10, axis=0)
+    return to_uint8(session.decode(codes, np.arange(10)))[:, 0].astype(np.int64)
+
+
+def test_a_class_is_chosen_and_the_strip_shows_each(open_page, told):
+    page = open_page(f"/?run={TOLD}&class=3")
+    page.mouse.move(*inside(page, 0.6, 0.4))
+    page.wait_for_timeout(2500)
+    expected = as_each(told, shown_z(page))
+    assert np.abs(pixels(page) - expected[3]).mean() < 3
+    assert np.abs(each(page) - expected).mean() < 4
+    page.mouse.click(*inside(page, 0.6, 0.4))
+    page.mouse.move(5, 5)
+    settled(page)
+    expected = as_each(told, shown_z(page))
+    assert np.abs(pixels(page) - expected[3]).max() <= 1
+    assert np.abs(each(page) - expected).max() <= 1
+    page.locator(".st-key-choose-class").get_by_text("7", exact=True).click()
+    page.wait_for_url(lambda url: "class=7" in url)
+    page.wait_for_timeout(500)
+    settled(page)
+    assert np.abs(pixels(page) - expected[7]).max() <= 1
+
+
+def test_the_strip_follows_the_pointer_without_a_message_or_a_request(open_page):
+    page = open_page(f"/?run={TOLD}&class=3")
+    page.mouse.move(*inside(page, 0.6, 0.4))
+    page.wait_for_timeout(2500)
+    asked, before = [], each(page)
+    page.on("request", lambda request: asked.append(request.url))
+    page.mouse.move(*inside(page, 0.62, 0.42))
+    page.wait_for_timeout(300)
+    assert (each(page) != before).any()
+    assert asked == []
+
+
+def test_a_roll_of_a_digit_is_decoded_as_its_own_class(open_page, told):
+    page = open_page(f"/?run={TOLD}&class=3&digit=4321")
+    settled(page)
+    mu = shown_z(page)[0]
+    with page.expect_response("**/place?code=*"):
+        page.get_by_test_id("roll").click()
+    page.wait_for_function(f"!document.querySelector('{DECODED}').dataset.z.startsWith('{mu[0]}')")
+    assert np.abs(pixels(page) - as_each(told, shown_z(page))[8]).max() <= 1
+
+
+# --- the card beside the pointer ----------------------------------------------------------------
+
+
+def point_pixel(page, run, index) -> tuple[float, float]:
+    x, y = views.view(run).points[index]
+    left, right, bottom, top = page.evaluate(
+        """() => { const { xaxis, yaxis } = document.querySelector(".js-plotly-plot")._fullLayout;
+        return [...xaxis.range, ...yaxis.range].map(Number); }"""
+    )
+    return inside(page, (x - left) / (right - left), (top - y) / (top - bottom))
+
+
+def test_a_point_under_the_pointer_shows_its_digit_from_one_sheet(open_page, session):
+    page = open_page(URL)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    points, gallery = views.view(session.run).points, resources.gallery()
+    apart = np.linalg.norm(points[2000:2500], axis=1).argsort()[-6:] + 2000
+    for index in apart:
+        page.mouse.move(*point_pixel(page, session.run, index))
+        card = page.get_by_test_id("card")
+        card.wait_for()
+        page.wait_for_timeout(400)
+        shown = pixels(page, '[data-testid="card"] canvas')
+        label, found = (
+            int(card.inner_text().split()[1]),
+            np.flatnonzero((gallery.x[:, 0] == shown).all(axis=(1, 2))),
+        )
+        assert label in gallery.y[found]
+    sheets = [url for url in asked if "/gallery/" in url]
+    assert len(sheets) == len(set(sheets)) <= 10
+    page.mouse.move(5, 5)
+    assert page.get_by_test_id("card").is_hidden()

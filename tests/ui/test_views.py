@@ -17,19 +17,37 @@ NAMES = ("pca-1-2-zero", "pca-3-1-mean", "axes-5-2-zero", "axes-2-4-123")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def shelf(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENT_RUNS", str(folder))
-        yield small_run(folder, "many", latent_dim=5)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def run(shelf):
+    return small_run(shelf, "many", latent_dim=5)
+
+
+@pytest.fixture(scope="module")
+def told(shelf):
+    """A run that is told the class."""
+    return small_run(shelf, "told", n_classes=10)
+
+
+def asking(run):
+    client = TestClient(Starlette(routes=server.routes))
+    return lambda what, **query: client.get(f"/api/runs/{run.id}/{run.digest}/{what}", params=query)
 
 
 @pytest.fixture(scope="module")
 def get(run):
-    with TestClient(Starlette(routes=server.routes)) as client:
-        yield lambda what, **query: client.get(
-            f"/api/runs/{run.id}/{run.digest}/{what}", params=query
-        )
+    return asking(run)
+
+
+@pytest.fixture(scope="module")
+def get_told(told):
+    return asking(told)
 
 
 def pixels(text: str) -> np.ndarray:
@@ -131,7 +149,7 @@ def test_a_stretch_is_that_of_steps_within_the_plane(run):
     )
     steps = np.stack([u.ravel(), v.ravel()]) / (2 * step)
     expected = steps @ steps.T
-    assert view.metric(place)[0] == pytest.approx(expected, abs=0.03 * np.trace(expected))
+    assert view.metric(place)[0] == pytest.approx(expected, abs=0.03 * float(np.trace(expected)))
 
 
 def test_an_outline_selects_projections(get, run):
@@ -144,3 +162,68 @@ def test_an_outline_selects_projections(get, run):
     lines = get("selection.csv", slice="axes-5-2-zero", outline=inside).text.splitlines()
     assert lines[0] == "index,label,z1,z2,z3,z4,z5,std1,std2,std3,std4,std5"
     assert len(lines) == answer["n"] + 1
+
+
+# --- of one class -------------------------------------------------------------------------------
+
+
+def test_a_place_is_decoded_as_the_class_asked_for_and_as_each(get_told, told):
+    session = resources.session(told)
+    answers = [get_told("place", z="0.5,-1.25", **{"class": label}).json() for label in range(10)]
+    z = np.repeat([[0.5, -1.25]], 10, axis=0)
+    expected = to_uint8(session.decode(z, np.arange(10)))[:, 0]
+    for label, answer in enumerate(answers):
+        assert near(pixels(answer["image"]), expected[label])
+        each = np.frombuffer(base64.b64decode(answer["classes"]), np.uint8).reshape(10, 28, 28)
+        assert near(each, expected)
+
+
+def test_a_point_is_encoded_and_decoded_as_its_own_class(get_told, told):
+    session, gallery = resources.session(told), resources.gallery(told)
+    answer, y = get_told("point", index=4321).json(), gallery.y[4321:4322]
+    codes = session.encode(gallery.x[4321:4322], y)
+    assert answer["z"] == pytest.approx(codes.mu[0].tolist(), abs=1e-5)
+    assert near(pixels(answer["image"]), to_uint8(session.decode(codes.mu, y))[0, 0])
+    assert answer["total"] == pytest.approx(answer["recon"] + sum(answer["kl"]), rel=1e-5)
+
+
+def test_tiles_of_two_classes_are_two(told):
+    with TestClient(Starlette(routes=server.routes)) as client:
+        url = f"/tiles/{told.id}/{told.digest}/0/0/0.png"
+        tiles = {label: client.get(url, params={"class": label}) for label in (0, 7)}
+    assert tiles[0].content != tiles[7].content
+    assert "immutable" in tiles[0].headers["cache-control"]
+
+
+@pytest.mark.parametrize("layer", layers.LAYERS)
+def test_every_layer_shows_a_class(get_told, layer):
+    assert get_told(f"layer/{layer}.json", **{"class": 3}).status_code == 200
+
+
+@pytest.mark.parametrize("query", [{}, {"class": "10"}, {"class": "-1"}, {"class": "x"}])
+def test_a_class_is_needed_and_has_to_be_one(get_told, query):
+    answer = get_told("place", z="0,0", **query)
+    assert answer.status_code == 400
+    assert answer.json()["error"].endswith(".")
+
+
+# --- sheets and outlines ------------------------------------------------------------------------
+
+
+def test_sheets_hold_the_gallery(get, run):
+    gallery = resources.gallery(run)
+    sheet = np.asarray(Image.open(io.BytesIO(get("gallery/3.png").content)))
+    found = sheet.reshape(20, 28, 25, 28).swapaxes(1, 2).reshape(500, 28, 28)
+    assert np.array_equal(found, gallery.x[1500:2000, 0])
+    assert get("gallery/10.png").status_code == 400
+
+
+def test_an_outline_drawn_on_another_map_selects_its_images_here(get, run, told):
+    outline = "-1,-1,1,-1,1,1,-1,1"
+    drawn = f"{told.id}/{told.digest}"
+    answer = get("selection", slice="pca-1-2-zero", outline=outline, on=drawn).json()
+    inside = (np.abs(resources.gallery_codes(told).mu) < 1).all(axis=1)
+    assert answer["n"] == inside.sum()
+    mu = resources.gallery_codes(run).mu[inside]
+    assert answer["z"] == pytest.approx(mu.mean(axis=0, dtype=np.float64).tolist(), abs=1e-5)
+    assert get("selection", outline=outline, on="nobody/0").status_code == 404

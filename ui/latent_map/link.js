@@ -13,7 +13,7 @@ export function join(name, hear) {
   return {
     last,
     tell(message) {
-      if ("pin" in message) group.pin = message;
+      if ("pin" in message) group.pin = message.pin && message;
       for (const member of group.members) if (member !== hear) member(message);
     },
     leave() {

@@ -269,6 +269,7 @@ class LatentMap {
       cursor: this.sight,
       path: this.path?.z,
     });
+    this.card.show(frame, this.sight?.point ?? null);
   }
 
   /** A tile has arrived: the atlas may be finer now, and so may the preview. */
