@@ -3,9 +3,8 @@
 import streamlit as st
 
 from ui import resources
-from ui.controls import choose_one, pick_run, tell_unknown_run, twins
+from ui.controls import choose_one, linked_map, pick_run, tell_unknown_run, twins
 from ui.i18n import t
-from ui.latent_map import latent_map
 from vae_core import latent
 
 ae, vae = twins()
@@ -40,11 +39,11 @@ if axes == "equal":
 
 @st.fragment
 def maps() -> None:
-    """The maps tell each other in the browser what is pinned; the page does not run again."""
+    """The maps tell each other in the browser what is pinned; the page keeps it in the link."""
     linked = {"group": "compare", "link": link, "plane": plane, "compact": True}
     for column, side, run in zip(st.columns(2), ("left", "right"), (left, right), strict=True):
         with column:
-            latent_map(run, key=f"map-{side}", **linked)
+            linked_map(run, key=f"map-{side}", side=side, **linked)
             family = run.card.config.model.family
             codes = latent.code_summary(resources.gallery_codes(run).mu)
             st.caption(t(f"compare.{family}", codes=codes))

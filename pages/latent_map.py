@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from ui.controls import current_run, linked_map, tell_unknown_run
+from ui.controls import current_run, linked_map, mapped_runs, tell_unknown_run
 from ui.i18n import t
+from ui.view_controls import choose_view
 
-run = current_run()
+run = current_run(mapped_runs())
 
 st.title(t("latent_map.title"))
 st.caption(t("latent_map.caption"))
@@ -14,8 +15,8 @@ tell_unknown_run("run", run)
 
 @st.fragment
 def explore() -> None:
-    """The map alone runs again when something is pinned on it."""
-    linked_map(run, key="map")
+    """The map and what it shows run again when something is pinned or another plane is chosen."""
+    linked_map(run, key="map", view=choose_view(run))
 
 
 explore()

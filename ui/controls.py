@@ -6,7 +6,7 @@ can be linked to. Nothing is worked out here; that is the core's.
 
 import base64
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +17,8 @@ from streamlit.errors import StreamlitAPIException
 from ui import resources, state
 from ui.i18n import LANGUAGES, explain, language, plain, t
 from ui.latent_map import Pin, latent_map
+from ui.views import View, has_plane, n_classes
+from ui.views import view as view_of
 from vae_core import exports
 from vae_core.data import Images
 from vae_core.errors import PlaygroundError
@@ -74,15 +76,26 @@ def choose_one(name: str, label: str, options: Mapping[str, str], **looks: Any) 
 
 
 def planar_runs() -> tuple[Run, ...]:
-    """The runs whose codes lie in a plane, which is what a map can show."""
-    return tuple(run for run in resources.runs() if isinstance(run, Run) and _is_planar(run))
+    """The runs whose codes lie in a plane, and are told no class: what most screens show."""
+    return tuple(run for run in mapped_runs() if _is_planar(run) and not n_classes(run))
 
 
-def current_run() -> Run:
-    """The run that the sidebar's picker shows."""
-    runs = {run.id: run for run in planar_runs()}
-    best = min(_vaes(runs.values()) or runs.values(), key=_test_total)
-    return runs[state.choice("run", runs, best.id)]
+def mapped_runs() -> tuple[Run, ...]:
+    """The runs whose codes a map can show: in their plane, or in one through many units."""
+    return tuple(run for run in resources.runs() if isinstance(run, Run) and has_plane(run))
+
+
+def current_run(runs: Iterable[Run] | None = None) -> Run:
+    """The run that the sidebar's picker shows: of `runs`, by default the planar ones."""
+    offered = {run.id: run for run in (planar_runs() if runs is None else runs)}
+    best = min(first_of(offered.values()), key=_test_total)
+    return offered[state.choice("run", offered, best.id)]
+
+
+def first_of(runs: Collection[Run]) -> Collection[Run]:
+    """Those that one should see first: VAEs in their plane, of what there is."""
+    planar = [run for run in runs if _is_planar(run)] or runs
+    return _vaes(planar) or planar
 
 
 def twins() -> tuple[Run, Run]:
@@ -97,11 +110,11 @@ def twins() -> tuple[Run, Run]:
     return (others or vaes)[0], (vaes or others)[0]
 
 
-def pick_run(name: str, label: str, run: Run) -> Run:
-    """A list of the planar runs, with the caption of the one that is picked, at first `run`."""
-    runs = {run.id: run for run in planar_runs()}
-    picked = runs[state.choice(name, runs, run.id)]
-    st.selectbox(label, list(runs), **state.tied(name, picked.id))
+def pick_run(name: str, label: str, run: Run, runs: Iterable[Run] | None = None) -> Run:
+    """A list of runs, by default the planar ones, with the caption of the one that is picked."""
+    offered = {run.id: run for run in (planar_runs() if runs is None else runs)}
+    picked = offered[state.choice(name, offered, run.id)]
+    st.selectbox(label, list(offered), **state.tied(name, picked.id))
     st.caption(run_caption(picked))
     return picked
 
@@ -125,14 +138,20 @@ def run_caption(run: Run) -> str:
     return " · ".join(parts)
 
 
-def tell_left_out() -> None:
-    """Says which runs the maps cannot show, and why."""
-    runs = resources.runs()
-    others = [run for run in runs if isinstance(run, Run) and not _is_planar(run)]
+def tell_left_out(shown: Iterable[Run]) -> None:
+    """Says which runs this screen cannot show, and why."""
+    runs, offered = resources.runs(), {run.id for run in shown}
+    others = [run for run in runs if isinstance(run, Run) and run.id not in offered]
     broken = [run for run in runs if isinstance(run, BrokenRun)]
-    if others:
-        names = ", ".join(f"{plain(run.id)} ({run.card.config.model.latent_dim})" for run in others)
-        st.caption(t("run.not-planar", count=len(others), names=names))
+    for reason, left_out in (
+        ("not-planar", [run for run in others if has_plane(run)]),
+        ("no-plane", [run for run in others if not has_plane(run)]),
+    ):
+        if left_out:
+            names = ", ".join(
+                f"{plain(run.id)} ({run.card.config.model.latent_dim})" for run in left_out
+            )
+            st.caption(t(f"run.{reason}", count=len(left_out), names=names))
     if broken:
         with st.expander(t("run.broken", count=len(broken)), icon=":material/warning:"):
             for run in broken:
@@ -154,15 +173,23 @@ def _test_total(run: Run) -> float:
 # --- places and digits ------------------------------------------------------------------------
 
 
-def linked_map(run: Run, *, key: str, **looks: Any) -> None:
-    """A latent map whose pin stands in the link. It belongs into a fragment."""
-    asked = _linked_pin(run)
-    pin = latent_map(run, key=key, pin=asked, **looks)
-    if pin == asked:
+def linked_map(
+    run: Run, *, key: str, view: View | None = None, side: str | None = None, **looks: Any
+) -> None:
+    """A latent map whose pin stands in the link. It belongs into a fragment.
+
+    Of two linked maps the link names the `side` that was clicked, "left" at first; the other
+    follows it in the browser.
+    """
+    wishes = side is None or side == state.choice("side", ("left", "right"), "left")
+    asked = _linked_pin(view or view_of(run)) if wishes else None
+    pin = latent_map(run, key=key, view=view, pin=asked, wishes=wishes, **looks)
+    if pin == asked or (side and (pin is None or pin.followed)):
         return
     state.choose(
         digit=pin and pin.index,
         z=None if pin is None or pin.index is not None else ",".join(map(repr, pin.z)),
+        **({"side": side} if side else {}),
     )
     # Once more with the new link: the map learns it, so that a step back is a new wish. A run of
     # the whole screen cannot do this, and there the next click does.
@@ -208,17 +235,17 @@ def pick_digit(name: str, label: str, run: Run, default_class: int) -> int:
     return index
 
 
-def _linked_pin(run: Run) -> Pin | None:
+def _linked_pin(view: View) -> Pin | None:
     """The place or the digit that the link pins; one that is none is told and passed over."""
-    codes, z = resources.gallery_codes(run).mu, state.chosen("z")
-    index = state.whole("digit", len(codes), default=-1)
+    places, z = view.points, state.chosen("z")
+    index = state.whole("digit", len(places), default=-1)
     if index >= 0:
-        x, y = codes[index].tolist()
+        x, y = places[index].tolist()
         return Pin((x, y), index)
     place = _place(z or "")
     asked = state.chosen("digit") or z
     if place is None and asked is not None:
-        st.warning(t("pin.unknown", asked=plain(asked[:LONGEST_QUOTE]), last=len(codes) - 1))
+        st.warning(t("pin.unknown", asked=plain(asked[:LONGEST_QUOTE]), last=len(places) - 1))
     return place
 
 

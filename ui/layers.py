@@ -1,4 +1,4 @@
-"""What the map's layers show: numbers on a lattice over the run's plane, ready for the browser.
+"""What the map's layers show: numbers on a lattice over the plane shown, ready for the browser.
 
 A field is n x n bytes between `low` and `high`, which is finer than any colour map; its nodes reach
 the plane's edges and run like a picture's pixels. The browser keeps an answer for ever, and
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ui import resources
+from ui.views import View
 from vae_core import metrics
 from vae_core.errors import InputError
 from vae_core.latent import lattice
-from vae_core.runs import Run
 
 SIDE = 97  # nodes along a lattice that needs no network
 SIDE_TRIP = 49  # one decode and one encode each
@@ -30,22 +30,22 @@ TAIL = 0.02  # of a field, beyond its colours: one wild place does not make all 
 Layer = dict[str, Any]
 
 
-def layer(run: Run, name: str) -> Layer:
-    """Returns what a layer shows of a run.
+def layer(view: View, name: str) -> Layer:
+    """Returns what a layer shows of a view.
 
     Raises:
         InputError: There is no layer of that name, or the run has none of it.
     """
-    family = run.card.config.model.family
+    family = view.run.card.config.model.family
     known = [key for key in LAYERS if key != "posteriors" or family == "vae"]
     if name not in known:
         raise InputError("input-choice", what="A layer", known=", ".join(known), value=name)
-    return resources.layer(run, name, lambda: LAYERS[name](run))
+    return resources.layer((*view.key, name), lambda: LAYERS[name](view))
 
 
-def density(run: Run) -> Layer:
-    """Log10 of the codes per unit of area, and the levels of its contours."""
-    plane, codes = resources.plane(run), resources.gallery_codes(run).mu
+def density(view: View) -> Layer:
+    """Log10 of the codes (of their projections) per unit of area, and its contours' levels."""
+    plane, codes = view.plane, view.points
     width = metrics.bandwidth(codes)
     share = metrics.kde(codes, plane, SIDE, width=width)
     levels = metrics.mass_levels(share, (2 * plane.half / (SIDE - 1)) ** 2, SHARES)
@@ -60,17 +60,17 @@ def density(run: Run) -> Layer:
     }
 
 
-def round_trip(run: Run) -> Layer:
-    """How far places come back from themselves, in units of z."""
-    z, session = lattice(resources.plane(run), SIDE_TRIP), resources.session(run)
-    away = metrics.round_trip(z, session.encode(session.decode(z)).mu)
+def round_trip(view: View) -> Layer:
+    """How far codes come back from themselves, in units of z and over all latent units."""
+    z = view.codes(lattice(view.plane, SIDE_TRIP))
+    away = metrics.round_trip(z, view.encode(view.decode(z)).mu)
     return _field(away, 0.0, float(np.quantile(away, 1 - TAIL)))
 
 
-def classes(run: Run) -> Layer:
+def classes(view: View) -> Layer:
     """Which classes the nearest codes have: their entropy in nats, and the commonest's label."""
-    codes, gallery = resources.gallery_codes(run).mu, resources.gallery(run)
-    nearby = metrics.neighbours(codes, lattice(resources.plane(run), SIDE), VOTERS)
+    codes, gallery = resources.gallery_codes(view.run).mu, resources.gallery(view.run)
+    nearby = metrics.neighbours(codes, view.codes(lattice(view.plane, SIDE)), VOTERS)
     shares = metrics.class_shares(gallery.y, nearby, len(gallery.class_names))
     return {
         "entropy": _field(metrics.entropy(shares), 0.0, float(np.log(shares.shape[1]))),
@@ -80,33 +80,39 @@ def classes(run: Run) -> Layer:
     }
 
 
-def stretch(run: Run) -> Layer:
+def stretch(view: View) -> Layer:
     """Log10 of how much the decoder stretches areas, and ellipses of steps that cost alike."""
-    plane = resources.plane(run)
-    z = lattice(plane, SIDE_STRETCH)
-    metric = resources.session(run).metric(z)
+    places = lattice(view.plane, SIDE_STRETCH)
+    metric = view.metric(places)
     logs = np.log10(np.maximum(metrics.volume(metric), np.finfo(np.float32).tiny))
     low, high = np.quantile(logs, [TAIL, 1 - TAIL])
     nodes = np.arange(SIDE_STRETCH**2).reshape(SIDE_STRETCH, SIDE_STRETCH)[::EVERY, ::EVERY].ravel()
     axes, angle = metrics.indicatrix(metric[nodes])
-    room = plane.half * EVERY / (SIDE_STRETCH - 1)  # half the way to the next ellipse
+    room = view.plane.half * EVERY / (SIDE_STRETCH - 1)  # half the way to the next ellipse
     step = _round(room / np.median(axes[:, 0]))  # so that half of them keep apart
     kept = axes[:, 0] * step <= 2 * room  # where the decoder is flat they would cover all others
-    ellipses = np.column_stack([z[nodes], axes * step, angle])[kept]
+    ellipses = np.column_stack([places[nodes], axes * step, angle])[kept]
     return {
         **_field(logs, float(low), float(high)),
         "step": step,
         "ellipses": ellipses.round(5).tolist(),
+        "omitted": int((~kept).sum()),
     }
 
 
-def posteriors(run: Run) -> Layer:
-    """Standard deviations of every image's posterior, float32 (n, 2), in the gallery's order."""
-    std = resources.gallery_codes(run).std
-    return {"std": base64.b64encode(np.ascontiguousarray(std, "<f4")).decode(), "count": len(std)}
+def posteriors(view: View) -> Layer:
+    """Every image's posterior in the plane, float32, in the gallery's order.
+
+    Along two units (n, 2) standard deviations. In any other plane (n, 3): half axes and the first
+    one's angle in radians, of the ellipse at one standard deviation of the projected posterior.
+    """
+    std = resources.gallery_codes(view.run).std
+    shapes = std if view.name is None else view.ellipses(std)
+    text = base64.b64encode(np.ascontiguousarray(shapes, "<f4")).decode()
+    return {"std": text, "numbers": shapes.shape[1], "count": len(shapes)}
 
 
-LAYERS: Mapping[str, Callable[[Run], Layer]] = {
+LAYERS: Mapping[str, Callable[[View], Layer]] = {
     "density": density,
     "round-trip": round_trip,
     "classes": classes,

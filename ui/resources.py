@@ -135,9 +135,9 @@ def thumbnail(run: Run) -> bytes:
     return _thumbnails.get(_key(run), make)
 
 
-def layer(run: Run, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Returns what a layer of the run's map shows; see `ui.layers`."""
-    return _layers.get((*_key(run), name), make)
+def layer(key: Hashable, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Returns what a layer of a map shows; see `ui.layers`."""
+    return _layers.get(key, make)
 
 
 def _key(run: Run) -> tuple[str, str]:

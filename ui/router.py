@@ -24,6 +24,8 @@ SCREENS = {
 }
 ONE_RUN = ("latent_map", "interpolate", "encode_yours")  # the others have run pickers of their own
 
+state.begin()
+
 # before the navigation: the icon of a screen would else be asked of an outside host
 st.set_page_config(page_icon=str(UI / "icon.svg"), layout="wide")
 
@@ -43,13 +45,13 @@ page = st.navigation(
 screen = next(name for name in pages if pages[name] is page)
 state.enter(screen)
 
-runs = controls.planar_runs()
+runs = controls.mapped_runs() if screen == "latent_map" else controls.planar_runs()
 with st.sidebar:
     if runs and screen in ONE_RUN:
-        controls.pick_run("run", t("run.label"), controls.current_run())
+        controls.pick_run("run", t("run.label"), controls.current_run(runs), runs)
     controls.palette_switch()
     controls.language_switch()
-    controls.tell_left_out()
+    controls.tell_left_out(runs)
 
 try:
     if runs:

@@ -10,10 +10,10 @@ from functools import cached_property
 import numpy as np
 
 from ui import resources
+from ui.views import View
 from vae_core import exports, latent
 from vae_core.errors import InputError
 from vae_core.inference import to_uint8
-from vae_core.runs import Run
 from vae_core.tables import codes_csv
 
 MAX_CORNERS = 64
@@ -22,33 +22,34 @@ SCALE = 8  # side of a picture's pixel in the PNG
 
 @dataclass(frozen=True)
 class Selection:
-    """Images of a run's gallery, by their indices (n,)."""
+    """Images of a run's gallery, by their indices (n,), on a map that shows the run."""
 
-    run: Run
+    view: View
     indices: np.ndarray
 
     @property
     def counts(self) -> list[int]:
         """How many are of each class, by label."""
-        gallery = resources.gallery(self.run)
+        gallery = resources.gallery(self.view.run)
         return np.bincount(gallery.y[self.indices], minlength=len(gallery.class_names)).tolist()
 
     @cached_property
     def z(self) -> np.ndarray:
         """The mean of their codes, (D,)."""
-        return resources.gallery_codes(self.run).mu[self.indices].mean(axis=0, dtype=np.float64)
+        return (
+            resources.gallery_codes(self.view.run).mu[self.indices].mean(axis=0, dtype=np.float64)
+        )
 
     @cached_property
     def mean_image(self) -> np.ndarray:
         """The mean of the originals, (1, C, H, W) in bytes."""
-        images = resources.gallery(self.run).x[self.indices]
+        images = resources.gallery(self.view.run).x[self.indices]
         return to_uint8(images.mean(axis=0, keepdims=True) / 255)
 
     @cached_property
     def decoded(self) -> np.ndarray:
         """What the decoder makes of the mean code, (1, C, H, W) in bytes."""
-        session = resources.session(self.run)
-        return to_uint8(session.decode(self.z[None].astype(np.float32)))
+        return to_uint8(self.view.decode(self.z[None].astype(np.float32)))
 
     def png(self) -> bytes:
         """The mean of the originals and, at its right, the decode of the mean code."""
@@ -57,14 +58,18 @@ class Selection:
 
     def csv(self) -> str:
         """A row an image: index, label, class, code, posterior std (empty for an AE)."""
-        codes, gallery = resources.gallery_codes(self.run), resources.gallery(self.run)
+        codes, gallery = resources.gallery_codes(self.view.run), resources.gallery(self.view.run)
         return codes_csv(
             codes.mu, codes.std, gallery.y, gallery.class_names, rows=self.indices.tolist()
         )
 
 
-def select(run: Run, outline: str, labels: str | None) -> Selection:
+def select(
+    view: View, outline: str, labels: str | None, *, drawn_on: View | None = None
+) -> Selection:
     """Returns the images inside an outline "x,y,x,y,...", of the labels "0,3,..." or of all.
+
+    The outline may have been drawn on the map of another run with the same gallery.
 
     Raises:
         InputError: The outline or the labels cannot be read, or nothing lies inside.
@@ -73,12 +78,16 @@ def select(run: Run, outline: str, labels: str | None) -> Selection:
     if len(corners) % 2 or not 3 <= len(corners) // 2 <= MAX_CORNERS:
         wanted = f"(3 to {MAX_CORNERS}, 2)"
         raise InputError("input-shape", what="outline", wanted=wanted, value=corners.shape)
-    within = latent.inside(resources.gallery_codes(run).mu, corners.reshape(-1, 2))
+    gallery = resources.gallery(view.run)
+    drawn_on = drawn_on or view
+    if resources.gallery(drawn_on.run).digest != gallery.digest:
+        raise InputError("selection-other-images", run=drawn_on.run.id)
+    within = latent.inside(drawn_on.points, corners.reshape(-1, 2))
     if labels is not None:
-        within &= np.isin(resources.gallery(run).y, _numbers("labels", labels, int))
+        within &= np.isin(gallery.y, _numbers("labels", labels, int))
     if not within.any():
         raise InputError("selection-empty")
-    return Selection(run, np.flatnonzero(within))
+    return Selection(view, np.flatnonzero(within))
 
 
 def _numbers(what: str, text: str, kind: type) -> list:

@@ -28,13 +28,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui import assets, latent_map, layers, packing, resources, tiles
 from ui.quota import UploadQuota
 from ui.selection import Selection, select
+from ui.views import View, has_plane, n_classes, view
 from vae_core import figures, latent
 from vae_core.errors import InputError, PlaygroundError
+from vae_core.exports import png_bytes
 from vae_core.inference import to_uint8
 from vae_core.runs import BrokenRun, Run
 
 MAX_FRAMES = 501
 NEIGHBOURS = 8  # of an image, in each space
+SHEET, SHEET_COLUMNS = 500, 25  # images of the gallery on a sheet, and in its rows
 MAX_COORDINATE = 1e6
 WANTED_FILES = 65_536
 FIRST_VISIT_S = 15.0  # after the start, the time that the first visitor's page may take
@@ -68,34 +71,55 @@ def sentences(answer: Answer) -> Answer:
 
 def _run(request: Request, name: str = "run", digest: str = "digest") -> Run:
     """Returns the run that an address names, if its weights are still the ones named too."""
-    run_id = request.path_params[name]
+    return _found(request.path_params[name], request.path_params[digest])
+
+
+def _found(run_id: str, digest: str) -> Run:
     found = next((run for run in resources.runs() if run.id == run_id), None)
     if found is None:
         raise NotFoundError(f"There is no run named {run_id!r}: choose one from the list.")
     if isinstance(found, BrokenRun):
         raise found.error
-    if found.digest != request.path_params[digest]:
+    if found.digest != digest:
         raise NotFoundError(f"The run {run_id!r} has changed: reload the page.")
     return found
 
 
-def _place(request: Request, latent_dim: int) -> np.ndarray:
-    """Returns the code `z=x,y,...` of a query, (D,)."""
-    text = request.query_params.get("z", "")
+def _view(request: Request, part: str = "") -> View:
+    """Returns what a map shows of a run: `slice=` names the plane, `class=` what is decoded."""
+    query = request.query_params
+    run = _run(request, f"run{part}", f"digest{part}")
+    n = n_classes(run)
+    label = _whole(query.get(f"class{part}"), "class", 0, n - 1) if n else None
+    return view(run, query.get(f"slice{part}"), label)
+
+
+def _place(request: Request, shown: View) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the place (2,) and the code (D,) that a query names by `z=u,v` or by `code=...`."""
+    if "code" in request.query_params:
+        z = _numbers(request, "code", len(shown.slice.origin)).astype(np.float32)
+        return shown.slice.places(z), z
+    place = _numbers(request, "z", 2)
+    return place, shown.codes(place)
+
+
+def _numbers(request: Request, what: str, n: int) -> np.ndarray:
+    """Returns the n numbers `what=x,y,...` of a query."""
+    text = request.query_params.get(what, "")
     try:
         z = np.array([float(number) for number in text.split(",")])
     except ValueError as error:
         raise InputError(
-            "input-unreadable", what="z", reason=f"{text[:80]!r} is no list of numbers"
+            "input-unreadable", what=what, reason=f"{text[:80]!r} is no list of numbers"
         ) from error
-    if z.shape != (latent_dim,):
-        raise InputError("input-shape", what="z", wanted=(latent_dim,), value=z.shape)
+    if z.shape != (n,):
+        raise InputError("input-shape", what=what, wanted=(n,), value=z.shape)
     for number in z:
         if not math.isfinite(number):
-            raise InputError("input-not-finite", what="z", value=number)
+            raise InputError("input-not-finite", what=what, value=number)
         if abs(number) > MAX_COORDINATE:
             raise InputError(
-                "input-range", what="z", low=-MAX_COORDINATE, high=MAX_COORDINATE, value=number
+                "input-range", what=what, low=-MAX_COORDINATE, high=MAX_COORDINATE, value=number
             )
     return z
 
@@ -157,70 +181,108 @@ def asset(request: Request) -> Response:
 def map_json(request: Request) -> Response:
     """All that draws a run's map: the figure, the square it shows, what its classes are."""
     run = _run(request)
-    gallery, codes = resources.gallery(run), resources.gallery_codes(run).mu
-    plane = resources.plane(run)
-    figure = figures.latent_scatter(codes, gallery.y, class_names=gallery.class_names, plane=plane)
-    centres = latent.class_centres(codes, gallery.y)
+    shown = view(run, request.query_params.get("slice"))
+    gallery, places, plane = resources.gallery(run), shown.points, shown.plane
+    figure = figures.latent_scatter(places, gallery.y, class_names=gallery.class_names, plane=plane)
+    titles = shown.titles
+    figure.update_layout(xaxis_title_text=titles[0], yaxis_title_text=titles[1])
+    centres = latent.class_centres(places, gallery.y)
     return _forever(
         {
             "run": run.id,
             "digest": run.digest,
             "figure": json.loads(figure.to_json()),  # arrays as base64, as Plotly writes them
             "plane": plane.to_dict(),
+            "slice": _slice(shown),
+            "titles": titles,
             "image_shape": resources.session(run).image_shape,
             "class_names": gallery.class_names,
             "centres": [place.tolist() if np.isfinite(place).all() else None for place in centres],
+            "n_classes": n_classes(run),
+            "gallery": {"sheet": SHEET, "columns": SHEET_COLUMNS},
             "prior": run.card.config.model.family == "vae",
             "tiles": {"cells": tiles.CELLS, "max_level": tiles.MAX_LEVEL, "reach": tiles.REACH},
         }
     )
 
 
+def _slice(shown: View) -> dict[str, Any] | None:
+    """A plane as the browser needs it, to say which code a place is; two units need none."""
+    if shown.name is None:
+        return None
+    origin, basis = shown.slice.origin, shown.slice.basis
+    zero = shown.slice.places(np.zeros(len(origin)))
+    return {"origin": origin.tolist(), "basis": basis.tolist(), "zero": zero.tolist()}
+
+
 @sentences
 def place(request: Request) -> Response:
     """What the decoder makes of a place, and which image of the gallery lies nearest."""
-    run = _run(request)
-    session = resources.session(run)
-    z = _place(request, session.latent_dim)
-    gallery = resources.gallery(run)
-    indices, distances = latent.nearest(resources.gallery_codes(run).mu, z)
+    shown = _view(request)
+    where, z = _place(request, shown)
+    gallery = resources.gallery(shown.run)
+    indices, distances = latent.nearest(resources.gallery_codes(shown.run).mu, z, NEIGHBOURS)
     index = int(indices[0])
     return _forever(
         {
-            "z": z.tolist(),
-            "image": _pixels(session.decode(z[None].astype(np.float32))),
+            "z": (where if shown.name is None else z).tolist(),
+            "place": where.tolist(),
+            "image": _pixels(shown.decode(z[None])),
             "nearest": {
                 "index": index,
                 "label": int(gallery.y[index]),
                 "distance": float(distances[0]),
                 "original": _pixels(gallery.x[index]),
             },
+            "near": indices.tolist(),
+            "classes": _each_class(shown, z),
         }
     )
+
+
+def _each_class(shown: View, z: np.ndarray) -> str | None:
+    images = shown.decode_as_each_class(z)
+    return None if images is None else _pixels(images)
 
 
 @sentences
 def point(request: Request) -> Response:
     """An image of the gallery: its posterior, its reconstruction, what it costs in nats."""
     run = _run(request)
-    session, gallery = resources.session(run), resources.gallery(run)
+    shown = view(run, request.query_params.get("slice"))
+    gallery = resources.gallery(run)
     index = _digit(request, "index", len(gallery))
-    codes = resources.gallery_codes(run)
-    ledger = session.ledger(gallery.x[index : index + 1])
+    codes, x, label = resources.gallery_codes(run), gallery.x[index : index + 1], gallery.y[index]
+    own = shown.of_class(int(label))
+    ledger, std = own.ledger(x), codes.std
     return _forever(
         {
             "index": index,
-            "label": int(gallery.y[index]),
+            "label": int(label),
             "z": codes.mu[index].tolist(),
-            "std": None if codes.std is None else codes.std[index].tolist(),
-            "original": _pixels(gallery.x[index]),
-            "image": _pixels(session.decode(codes.mu[index : index + 1])),
+            "place": shown.points[index].tolist(),
+            "std": None if std is None else std[index].tolist(),
+            "ellipse": None if std is None else shown.ellipses(std[[index]])[0].tolist(),
+            "original": _pixels(x),
+            "image": _pixels(own.decode(codes.mu[index : index + 1])),
             "recon": float(ledger.recon[0]),
             "kl": ledger.kl[0].tolist(),
             "total": float(ledger.total[0]),
             "mse": float(ledger.mse[0]),
+            "near": _others(codes.mu, index)[0].tolist(),
+            "classes": _each_class(shown, codes.mu[index]),
         }
     )
+
+
+@sentences
+def sheet(request: Request) -> Response:
+    """Five hundred of the gallery's images on one sheet, without gaps."""
+    images = resources.gallery(_run(request)).x
+    last = (len(images) - 1) // SHEET
+    number = _whole(request.path_params["sheet"], "A sheet's number", 0, last)
+    png = png_bytes(images[number * SHEET :][:SHEET], columns=SHEET_COLUMNS)
+    return Response(png, media_type="image/png", headers=FOREVER)
 
 
 @sentences
@@ -257,16 +319,14 @@ def _others(codes: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
 @sentences
 def layer(request: Request) -> Response:
     """What a layer of the run's map shows."""
-    run = _run(request)
-    return _forever(layers.layer(run, request.path_params["name"]))
+    return _forever(layers.layer(_view(request), request.path_params["name"]))
 
 
 @sentences
 def path(request: Request) -> Response:
     """The pictures along a path between two images of the gallery."""
-    run = _run(request)
-    session, gallery = resources.session(run), resources.gallery(run)
-    mu = resources.gallery_codes(run).mu
+    shown = _view(request)
+    gallery, mu = resources.gallery(shown.run), resources.gallery_codes(shown.run).mu
     start, end = (_digit(request, name, len(gallery)) for name in ("start", "end"))
     n = _whole(request.query_params.get("n", "101"), "n", 2, MAX_FRAMES)
     method = request.query_params.get("method", "linear")
@@ -274,7 +334,7 @@ def path(request: Request) -> Response:
     return _forever(
         {
             "z": z.tolist(),
-            "images": _pixels(session.decode(z)),
+            "images": _pixels(shown.decode(z)),
             **{
                 name: {"index": i, "label": int(gallery.y[i]), "original": _pixels(gallery.x[i])}
                 for name, i in (("start", start), ("end", end))
@@ -284,8 +344,15 @@ def path(request: Request) -> Response:
 
 
 def _selection(request: Request) -> Selection:
-    run, query = _run(request), request.query_params
-    return select(run, query.get("outline", ""), query.get("labels"))
+    query = request.query_params
+    other = _view_of_link(query["on"], query.get("slice2")) if "on" in query else None
+    return select(_view(request), query.get("outline", ""), query.get("labels"), drawn_on=other)
+
+
+def _view_of_link(name: str, slice_name: str | None) -> View:
+    """Returns the view of a run that a query names, "run/digest"."""
+    run_id, _, digest = name.partition("/")
+    return view(_found(run_id, digest), slice_name)
 
 
 @sentences
@@ -321,23 +388,21 @@ def _download(content: str | bytes, kind: str, name: str) -> Response:
 
 @sentences
 def transfer(request: Request) -> Response:
-    """Where another run's encoder puts the picture that this run decodes at z."""
-    run, other = _run(request), _run(request, "run2", "digest2")
-    session = resources.session(run)
-    z = _place(request, session.latent_dim)
-    picture = session.decode(z[None].astype(np.float32))
-    return _forever({"z": resources.session(other).encode(picture).mu[0].tolist()})
+    """Where another run's encoder puts the picture that this run decodes at a place."""
+    shown, other = _view(request), _view(request, "2")
+    picture = shown.decode(_place(request, shown)[1][None])
+    return _forever({"z": other.slice.places(other.encode(picture).mu[0]).tolist()})
 
 
 @sentences
 def tile(request: Request) -> Response:
-    run = _run(request)
+    shown = _view(request)
     far = 2**30  # tiles.tile_plane knows the true bounds; this only keeps numbers small
     level, column, row = (
         _whole(request.path_params[name], f"A tile's {name}", -far, far)
         for name in ("level", "column", "row")
     )
-    png = tiles.tile_png(resources.session(run), resources.plane(run), level, column, row)
+    png = tiles.tile_png(shown, level, column, row)
     return Response(png, media_type="image/png", headers=FOREVER)
 
 
@@ -348,6 +413,7 @@ routes = [
     Route("/api/runs/{run}/{digest}/place", place),
     Route("/api/runs/{run}/{digest}/point", point),
     Route("/api/runs/{run}/{digest}/neighbours", neighbours),
+    Route("/api/runs/{run}/{digest}/gallery/{sheet}.png", sheet),
     Route("/api/runs/{run}/{digest}/layer/{name}.json", layer),
     Route("/api/runs/{run}/{digest}/path", path),
     Route("/api/runs/{run}/{digest}/selection", selection),
@@ -518,7 +584,7 @@ async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     await to_thread.run_sync(_warm_up, "dense")
     # later, for it would take a core from whoever opens the page at once; a daemon, since nobody
     # who stops the server waits for a map that nobody will see
-    later = threading.Timer(FIRST_VISIT_S, _warm_up, args=("conv",))
+    later = threading.Timer(FIRST_VISIT_S, _warm_up_later)
     later.daemon = True
     later.start()
     yield {}
@@ -536,7 +602,19 @@ def _warm_up(kind: str) -> None:
     for run in resources.runs():
         if isinstance(run, Run) and run.card.config.model.network.kind == kind:
             with suppress(PlaygroundError):
-                resources.plane(run)
+                view(run).plane  # noqa: B018  made and kept
+    _freeze()
+
+
+def _warm_up_later() -> None:
+    """What the first visitor's page does not wait for."""
+    _warm_up("conv")
+    for run in resources.runs():
+        if isinstance(run, Run) and has_plane(run):
+            with suppress(PlaygroundError):
+                shown = view(run, label=0 if n_classes(run) else None)
+                shown.metric(np.zeros((1, 2)))  # torch gets ready for derivatives: once, seconds
+                break
     _freeze()
 
 

@@ -10,8 +10,20 @@ from typing import Any
 
 import streamlit as st
 
+WRITTEN = 8  # addresses that a browser may not have heard of yet
+
 # choices that follow from screen to screen; all others belong to one
 SHARED = ("lang", "run", "palette")
+
+
+def begin() -> None:
+    """Hears the browser: call it before anything else when the whole screen runs.
+
+    What is chosen is written before a run begins. If the URL says something else than that was, it
+    is a step in the browser, and what it says now counts.
+    """
+    if _written()[-1:] != [st.query_params.to_dict()]:
+        st.session_state["written"] = []
 
 
 def enter(screen: str) -> None:
@@ -26,7 +38,7 @@ def enter(screen: str) -> None:
     if returning:
         wanted = remembered.get(screen, {}) | remembered[""] | url
         if wanted != url:
-            st.query_params.update(wanted)
+            _write(url, wanted)
         _remember(wanted)
     else:
         forgotten = remembered[""].keys() - url.keys()
@@ -37,7 +49,7 @@ def enter(screen: str) -> None:
 
 def chosen(name: str) -> str | None:
     """What the URL says under this name, be it usable or not."""
-    return st.query_params.get(name, _remembered()[""].get(name))
+    return _url().get(name, _remembered()[""].get(name))
 
 
 def choice(name: str, options: Collection[str], default: str) -> str:
@@ -54,21 +66,45 @@ def whole(name: str, n: int, default: int) -> int:
 
 def choose(**choices: object) -> None:
     """Writes choices into the URL; None takes one out of it."""
-    before = st.query_params.to_dict()
+    before = _url()
     url = {name: str(value) for name, value in (before | choices).items() if value is not None}
     if url != before:
-        st.query_params.from_dict(url)
+        _write(before, url)
         _remember(url)
 
 
-def tied(name: str, value: object, part: str = "") -> dict[str, Any]:
+def tied(name: str, value: object, part: str = "", **with_it: object) -> dict[str, Any]:
     """Arguments that make a widget show `value` and write what is picked into the URL.
 
-    Widgets that choose together, as a class and an example do, name their `part` of it.
+    Widgets that choose together, as a class and an example do, name their `part` of it. `with_it`
+    are choices that a new one changes too.
     """
     key = f"choose-{name}-{part}" if part else f"choose-{name}"
     st.session_state[key] = value
-    return {"key": key, "on_change": lambda: choose(**{name: st.session_state[key]})}
+    return {"key": key, "on_change": lambda: choose(**{name: st.session_state[key]}, **with_it)}
+
+
+def _url() -> dict[str, str]:
+    """What the URL says, or will say once the browser has heard of the latest choice.
+
+    A control that is used before then sends the address as it was, and reading that would undo the
+    latest choice. Only a run of the whole screen may be a step back in the browser (`begin`).
+    """
+    url, written = st.query_params.to_dict(), _written()
+    if url in written[:-1]:
+        url = written[-1]
+        st.query_params.from_dict(url)
+    return url
+
+
+def _write(before: dict[str, str], url: dict[str, str]) -> None:
+    st.query_params.from_dict(url)
+    st.session_state["written"] = [*(_written() or [before]), url][-WRITTEN:]
+
+
+def _written() -> list[dict[str, str]]:
+    """The addresses that this session had of late, the current one last."""
+    return st.session_state.get("written", [])
 
 
 def _remember(url: dict[str, str]) -> None:

@@ -5,9 +5,10 @@ A tile of level k covers 1/2^k of the plane's side and holds 17 x 17 decodes, so
 from its top; they may lie outside, where the same grid simply goes on.
 """
 
+from ui.views import View
 from vae_core.errors import InputError
 from vae_core.exports import png_bytes
-from vae_core.inference import Session, to_uint8
+from vae_core.inference import to_uint8
 from vae_core.latent import Plane, lattice
 
 CELLS = 16  # cells along a tile's side
@@ -35,7 +36,7 @@ def tile_plane(plane: Plane, level: int, column: int, row: int) -> Plane:
     return Plane(center=(left + (2 * column + 1) * half, top - (2 * row + 1) * half), half=half)
 
 
-def tile_png(session: Session, plane: Plane, level: int, column: int, row: int) -> bytes:
+def tile_png(view: View, level: int, column: int, row: int) -> bytes:
     """Returns a tile's decodes as one PNG sprite without gaps."""
-    z = lattice(tile_plane(plane, level, column, row), CELLS + 1)
-    return png_bytes(to_uint8(session.decode(z)), columns=CELLS + 1)
+    places = lattice(tile_plane(view.plane, level, column, row), CELLS + 1)
+    return png_bytes(to_uint8(view.decode(view.codes(places))), columns=CELLS + 1)

@@ -122,6 +122,10 @@ MESSAGES: Mapping[str, str] = {
         "conditional run."
     ),
     "input-unreadable": "{what} could not be read ({reason}): correct it and try again.",
+    "slice-same": "A plane needs two directions, and both are number {value}: change one.",
+    "selection-other-images": (
+        "The outline was drawn on the map of {run}, which shows other images: draw it here."
+    ),
     "selection-empty": "No image lies inside this outline: draw it around at least one.",
     # drawings and picture files
     "input-blank": (

@@ -117,23 +117,31 @@ class Session:
                 [self._model.decode(*batch) for batch in self._batches(codes, labels)],
             )
 
-    def metric(self, z: ArrayLike, labels: Labels = None) -> NDArray[np.float64]:
+    def metric(
+        self, z: ArrayLike, labels: Labels = None, *, directions: ArrayLike | None = None
+    ) -> NDArray[np.float64]:
         """Returns J^T J of the decoder at codes z (N, D), (N, D, D): what a step costs in pixels.
 
         J is the derivative of the decoded image, in [0, 1], by z. v^T J^T J v is the squared
         distance, over all pixels, by which a small step v changes the picture. One forward
-        derivative per latent unit, exact, whatever the network.
+        derivative per direction, exact, whatever the network.
+
+        Args:
+            z: As `decode`.
+            labels: As `decode`.
+            directions: Steps (K, D) to take instead of those along the D units; then (N, K, K).
 
         Raises:
             InputError: As `decode`.
         """
-        metrics = [np.zeros((0, self.latent_dim, self.latent_dim))]
+        steps = np.eye(self.latent_dim) if directions is None else directions
+        units = self._codes(steps)
+        metrics = [np.zeros((0, len(units), len(units)))]
         for batch, condition in self._batches(self._codes(z), labels):
             decode = partial(self._model.decode, condition=condition)
             with _FORWARD, torch.no_grad():
                 columns = [
-                    jvp(decode, (batch,), (unit.expand_as(batch),))[1].flatten(1)
-                    for unit in torch.eye(self.latent_dim, device=self._device)
+                    jvp(decode, (batch,), (unit.expand_as(batch),))[1].flatten(1) for unit in units
                 ]
             jacobian = torch.stack(columns, dim=2).double()  # (B, C * H * W, D)
             metrics.append((jacobian.mT @ jacobian).cpu().numpy())

@@ -119,3 +119,55 @@ def test_on_a_phone_the_maps_stand_one_under_the_other(open_pair):
     upper, lower = (page.locator(f'[data-run="{name}"]').bounding_box() for name in (LEFT, RIGHT))
     assert lower["y"] >= upper["y"] + upper["height"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("clicked", [LEFT, RIGHT])
+def test_the_pin_stands_in_the_link_and_both_maps_open_with_it(open_pair, clicked):
+    page = open_pair()
+    click(page, clicked, 0.3, 0.4)
+    pinned = [place(page, name) for name in (LEFT, RIGHT)]
+    page.wait_for_url(re.compile(r"[?&]z="))
+    assert ("side=right" in page.url) == (clicked == RIGHT)
+    page.wait_for_timeout(500)
+    page.reload()
+    page.wait_for_function(BOTH)
+    for name, z in zip((LEFT, RIGHT), pinned, strict=True):
+        page.wait_for_selector(f'{mark(name, "decoded")}[data-source="exact"]')
+        page.wait_for_function(
+            "([mark, x]) => Math.abs(Number(document.querySelector(mark).dataset.z.split(',')[0])"
+            " - x) < 1e-3",
+            arg=[mark(name, "decoded"), float(z[0])],
+        )
+
+
+def test_clicks_in_turn_in_both_maps_leave_the_last_one_pinned(open_pair, sessions):
+    page = open_pair("&link=place")
+    for clicked, right in ((LEFT, 0.3), (RIGHT, 0.6), (LEFT, 0.45), (RIGHT, 0.5)):
+        click(page, clicked, right, 0.1)
+        page.wait_for_timeout(700)
+        assert np.allclose(place(page, LEFT), place(page, RIGHT))
+    assert "side=right" in page.url
+    check_decoded(page, sessions)
+
+
+def test_what_is_selected_in_one_is_selected_in_both(open_pair):
+    page = open_pair()
+    page.locator(f'[data-run="{RIGHT}"] [data-tool="box"]').click()
+    box = page.locator(f"{mark(RIGHT, 'plane')} .lm-atlas").bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.6 * box["height"], steps=5)
+    page.mouse.up()
+    told = []
+    for name in (LEFT, RIGHT):
+        found = page.locator(f'[data-run="{name}"] [data-testid="selection"]')
+        found.locator('[data-testid="mean-z"]').wait_for()
+        told.append(found.locator("p strong").inner_text())
+    assert told[0] == told[1]
+    greyed = page.evaluate(
+        """() => [...document.querySelectorAll(".js-plotly-plot")].map((plot) =>
+          plot.data.reduce((n, trace) => n + trace.selectedpoints.length, 0))"""
+    )
+    assert greyed == [int(told[0].split()[0])] * 2
+    page.locator(f'[data-run="{RIGHT}"] [data-testid="selection"] button').click()
+    assert page.locator(f'[data-run="{LEFT}"] [data-testid="selection"]').is_hidden()

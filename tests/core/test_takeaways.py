@@ -185,8 +185,8 @@ def test_a_drawing_without_a_plane_or_lattice_is_refused(channels: int) -> None:
     plane, names = Plane((0.0, 0.0), 1.0), ("a",)
     with pytest.raises(InputError):
         svg.plane_svg(np.zeros((2, 3)), np.zeros(2, int), class_names=names, plane=plane)
+    decoded = np.zeros((5, channels, 4, 4))
     with pytest.raises(InputError):
-        decoded = np.zeros((5, channels, 4, 4))
         svg.plane_svg(
             np.zeros((2, 2)), np.zeros(2, int), class_names=names, plane=plane, decoded=decoded
         )

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from ui import layers, resources, server
+from ui.views import view
 from vae_core.latent import class_centres, lattice
 from vae_core.runs import SHIPPED, Run, open_run
 
@@ -64,7 +65,7 @@ def test_a_layer_that_a_run_does_not_have_is_a_sentence(client, autoencoder, nam
 @pytest.mark.parametrize("made", ["run", "autoencoder"])
 def test_codes_lie_dense_where_they_are_and_contours_hold_what_they_say(made, request):
     run = request.getfixturevalue(made)
-    field = layers.layer(run, "density")
+    field = layers.layer(view(run), "density")
     density, codes = values(field), resources.gallery_codes(run).mu
     at = [density[node(run, field, z)] for z in codes[::25]]
     assert np.median(at) > np.median(density)
@@ -73,7 +74,7 @@ def test_codes_lie_dense_where_they_are_and_contours_hold_what_they_say(made, re
 
 
 def test_codes_come_back_better_than_places_between_nowhere(run):
-    field = layers.layer(run, "round-trip")
+    field = layers.layer(view(run), "round-trip")
     away, codes = values(field), resources.gallery_codes(run).mu
     assert away.min() >= 0
     at = [away[node(run, field, z)] for z in codes[::50]]
@@ -81,7 +82,7 @@ def test_codes_come_back_better_than_places_between_nowhere(run):
 
 
 def test_a_class_is_the_majority_at_its_own_centre_and_entropy_is_lower_there(run):
-    layer, gallery = layers.layer(run, "classes"), resources.gallery(run)
+    layer, gallery = layers.layer(view(run), "classes"), resources.gallery(run)
     majority, entropy = layer["majority"], layer["entropy"]
     centres = class_centres(resources.gallery_codes(run).mu, gallery.y)
     named = [steps(majority)[node(run, majority, z)] for z in centres]
@@ -91,7 +92,7 @@ def test_a_class_is_the_majority_at_its_own_centre_and_entropy_is_lower_there(ru
 
 
 def test_the_stretch_is_that_of_the_metric_and_its_ellipses_are_steps_of_one_cost(run):
-    layer, session = layers.layer(run, "stretch"), resources.session(run)
+    layer, session = layers.layer(view(run), "stretch"), resources.session(run)
     metric = session.metric(lattice(resources.plane(run), layer["n"]))
     logs = np.clip(0.5 * np.log10(np.linalg.det(metric)), layer["low"], layer["high"])
     assert values(layer) == pytest.approx(logs, abs=(layer["high"] - layer["low"]) / 255)
@@ -104,7 +105,7 @@ def test_the_stretch_is_that_of_the_metric_and_its_ellipses_are_steps_of_one_cos
 
 
 def test_posteriors_are_every_images_own_and_only_a_vae_has_them(run):
-    layer = layers.layer(run, "posteriors")
+    layer = layers.layer(view(run), "posteriors")
     std = np.frombuffer(base64.b64decode(layer["std"]), "<f4").reshape(-1, 2)
     assert np.array_equal(std, resources.gallery_codes(run).std)
 

@@ -5,13 +5,15 @@ and tells Python one thing only, what was pinned. The JavaScript beside this fil
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import streamlit as st
 
 from ui import assets, state
 from ui.i18n import language, section
+from ui.views import View, n_classes
+from ui.views import view as view_of
 from vae_core.figures import PALETTES
 from vae_core.latent import Plane
 from vae_core.runs import Run
@@ -23,17 +25,23 @@ _component = st.components.v2.component("latent_map", js=assets.LOADER, isolate_
 
 @dataclass(frozen=True)
 class Pin:
-    """A chosen place: z, and the image of the gallery that was clicked, if one was."""
+    """A chosen place of the plane, and the image of the gallery that was clicked, if one was.
+
+    A map `followed` when it pinned what a linked map had told it.
+    """
 
     z: tuple[float, float]
     index: int | None = None
+    followed: bool = field(default=False, compare=False)
 
 
 def latent_map(
     run: Run,
     *,
     key: str,
+    view: View | None = None,
     pin: Pin | None = None,
+    wishes: bool = True,
     group: str | None = None,
     link: Literal["place", "picture"] = "place",
     plane: Plane | None = None,
@@ -41,12 +49,14 @@ def latent_map(
 ) -> Pin | None:
     """Shows a run's latent plane and returns what is pinned on it now.
 
-    In a group, ask one map only to pin: the others follow it in the browser.
+    In a group, one map only wishes at a time: the others follow it in the browser.
 
     Args:
-        run: A run with two latent units.
+        run: A run with two latent units or more.
         key: The component's name on the page.
+        view: Which plane and which class are shown; the first ones by default.
         pin: What to pin. It is obeyed when it changes; a click afterwards wins over it.
+        wishes: Whether `pin` is a wish at all, None then one that nothing be pinned.
         group: Maps of one group are linked in the browser: an image pinned in one is pinned in all.
         link: What linked maps do with an empty place: pin the same z ("place"), or pin where their
             own encoder puts the decoded picture ("picture").
@@ -54,11 +64,11 @@ def latent_map(
         compact: Picture beneath the plane, for maps that stand side by side.
     """
     memory = st.session_state.setdefault(f"{key}.memory", _Memory())
-    current = memory.settle(pin, _committed(key))
+    current = memory.settle(pin if wishes else memory.current, _committed(key))
     _component(
         key=key,
         data={
-            **_data(run),
+            **_data(run, view),
             "pin": current and {"z": current.z, "index": current.index},
             "order": memory.order,
             "group": group,
@@ -101,7 +111,8 @@ class _Memory:
     def settle(self, asked: Pin | None, committed: Mapping[str, Any] | None) -> Pin | None:
         if committed and committed != self.committed:
             x, y = committed["z"]
-            self.current = Pin((float(x), float(y)), committed["index"])
+            followed = bool(committed.get("followed"))
+            self.current = Pin((float(x), float(y)), committed["index"], followed)
             self.committed = committed
         elif asked not in (self.asked, self.current):
             self.current = asked
@@ -117,10 +128,13 @@ def _committed(key: str) -> Mapping[str, Any] | None:
     return pin
 
 
-def _data(run: Run) -> dict[str, Any]:
+def _data(run: Run, view: View | None = None) -> dict[str, Any]:
+    view = view or view_of(run, label=0 if n_classes(run) else None)
+    shown = {"slice": view.name, "class": view.label}
     return {
         "module": MODULE,
         "run": {"id": run.id, "digest": run.digest, "name": run.card.name},
+        "view": {name: value for name, value in shown.items() if value is not None},
         "texts": section("map", language()),
         "palette": PALETTES[state.choice("palette", PALETTES, "petroff10")],
     }

@@ -19,33 +19,53 @@ async function get(url, { signal, texts }) {
   throw new Problem(answer.error ?? texts.failed.replace("{reason}", `HTTP ${response.status}`));
 }
 
-/** The addresses that belong to one run. */
+/** The addresses that belong to one run, and to the plane {slice} and the class {class} it shows. */
 export class Api {
-  constructor(run, texts) {
-    this.run = run;
-    this.texts = texts;
-    this.name = `${encodeURIComponent(run.id)}/${run.digest}`;
+  constructor(run, texts, view = {}) {
+    Object.assign(this, { run, texts, view });
+    this.name = nameOf(run);
   }
 
-  map = (signal) => this.json(`/api/runs/${this.name}/map.json`, signal);
-  place = ([x, y], signal) => this.json(`/api/runs/${this.name}/place?z=${x},${y}`, signal);
-  point = (index, signal) => this.json(`/api/runs/${this.name}/point?index=${index}`, signal);
-
-  neighbours = (index, signal) => this.json(`/api/runs/${this.name}/neighbours?index=${index}`, signal);
-  layer = (name, signal) => this.json(`/api/runs/${this.name}/layer/${name}.json`, signal);
-
-  path({ start, end, method }, signal) {
-    const query = new URLSearchParams({ start, end, method });
-    return this.json(`/api/runs/${this.name}/path?${query}`, signal);
+  map = (signal) => this.ask("map.json", this.plane, signal);
+  point = (index, signal) => this.ask("point", { index, ...this.plane }, signal);
+  /** The exact decode of a place in the plane. */
+  place = ([u, v], signal) => this.ask("place", { z: `${u},${v}`, ...this.view }, signal);
+  /** The exact decode of any code of an image, told its own class where the run is told any. */
+  code(code, label, signal) {
+    const own = "class" in this.view && { class: label };
+    return this.ask("place", { code: code.join(), ...this.view, ...own }, signal);
   }
 
+  neighbours = (index, signal) => this.ask("neighbours", { index }, signal);
+  layer = (name, signal) => this.ask(`layer/${name}.json`, this.view, signal);
+  path = ({ start, end, method }, signal) => this.ask("path", { start, end, method, ...this.view }, signal);
   selection = (query, signal) => this.json(this.address("selection", query), signal);
-  address = (file, query) => `/api/runs/${this.name}/${file}?${query}`;
 
-  /** Where this run's encoder puts the picture that another run decodes at z. */
-  arrival(from, [x, y], signal) {
-    const source = `${encodeURIComponent(from.id)}/${from.digest}`;
-    return this.json(`/api/transfer/${source}/${this.name}?z=${x},${y}`, signal);
+  get plane() {
+    return this.view.slice ? { slice: this.view.slice } : {};
+  }
+
+  /** Where a file lies that depends on what is shown. */
+  address = (file, query) => this.addressOf(file, { ...query, ...this.view });
+
+  addressOf(file, query = {}) {
+    const written = new URLSearchParams(query).toString().replaceAll("%2C", ",");
+    return `/api/runs/${this.name}/${file}${written && `?${written}`}`;
+  }
+
+  /** Where this run's encoder puts the picture that another run decodes at a place. */
+  arrival(from, [u, v], signal) {
+    const here = Object.entries(this.view).map(([name, value]) => [`${name}2`, value]);
+    const query = new URLSearchParams({ z: `${u},${v}`, ...from.view, ...Object.fromEntries(here) });
+    return this.json(`/api/transfer/${nameOf(from)}/${this.name}?${query}`, signal);
+  }
+
+  ask = (file, query, signal) => this.json(this.addressOf(file, query), signal);
+
+  /** A sheet of the gallery's images. */
+  async sheet(number) {
+    const response = await get(this.addressOf(`gallery/${number}.png`), { texts: this.texts });
+    return bitmapOf(await response.blob());
   }
 
   async json(url, signal) {
@@ -53,14 +73,11 @@ export class Api {
   }
 
   /** A tile's lattice of decodes. */
-  async tile({ level, column, row }, nodes, shape) {
-    const url = `/tiles/${this.name}/${level}/${column}/${row}.png`;
+  async tile({ level, column, row }, nodes, shape, view = this.view) {
+    const query = new URLSearchParams(view).toString();
+    const url = `/tiles/${this.name}/${level}/${column}/${row}.png${query && `?${query}`}`;
     const blob = await (await get(url, { texts: this.texts })).blob();
-    // pixels are numbers here, not colours: nothing may correct them
-    const bitmap = await createImageBitmap(blob, {
-      colorSpaceConversion: "none",
-      premultiplyAlpha: "none",
-    });
+    const bitmap = await bitmapOf(blob);
     const canvas = document.createElement("canvas");
     canvas.width = bitmap.width;
     canvas.height = bitmap.height;
@@ -71,6 +88,12 @@ export class Api {
     return latticeOf(data, nodes, shape);
   }
 }
+
+// pixels are numbers here, not colours: nothing may correct them
+const bitmapOf = (blob) =>
+  createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+
+const nameOf = (run) => `${encodeURIComponent(run.id)}/${run.digest}`;
 
 const loading = new Map();
 

@@ -12,10 +12,21 @@ const count = (n) => n.toLocaleString("en");
 
 /** What each layer is called, what it needs from the server, and what is said of it. */
 const LAYERS = {
-  points: { title: (texts) => texts.layer_points, about: ({ texts, n }) => say(texts.about_points, { n }) },
+  points: {
+    title: (texts) => texts.layer_points,
+    about: ({ texts, n, slice, conditional }) =>
+      [
+        say(slice ? texts.about_points_slice : texts.about_points, { n }),
+        conditional && texts.about_points_told,
+      ].filter(Boolean).join(" "),
+  },
   atlas: { title: (texts) => texts.layer_atlas, about: ({ texts }) => texts.about_atlas },
   names: { title: (texts) => texts.layer_names, about: ({ texts }) => texts.about_names },
-  prior: { title: (texts) => texts.layer_prior, about: ({ texts }) => texts.about_prior, vae: true },
+  prior: {
+    title: (texts) => texts.layer_prior,
+    about: ({ texts, slice }) => (slice ? texts.about_prior_slice : texts.about_prior),
+    vae: true,
+  },
   density: {
     title: (texts) => texts.layer_density,
     needs: () => "density",
@@ -28,7 +39,7 @@ const LAYERS = {
   posterior: {
     title: (texts) => texts.layer_posterior,
     needs: () => "posteriors",
-    about: ({ texts }) => texts.about_posterior,
+    about: ({ texts, slice }) => (slice ? texts.about_posterior_slice : texts.about_posterior),
     vae: true,
   },
   trust: {
@@ -39,7 +50,7 @@ const LAYERS = {
   stretch: {
     title: (texts) => texts.layer_stretch,
     needs: () => "stretch",
-    about: ({ texts, answer }) => say(texts.about_stretch, { step: answer.step }),
+    about: ({ texts, answer }) => say(texts.about_stretch, answer),
   },
   regions: {
     title: (texts) => texts.layer_regions,
@@ -169,6 +180,10 @@ export class Layers {
     return group;
   }
 
+  show(name) {
+    if (!this.on.has(name)) this.toggle(name);
+  }
+
   toggle(name) {
     if (!this.on.delete(name)) {
       if (AREAS.includes(name)) for (const other of AREAS) this.on.delete(other);
@@ -191,7 +206,7 @@ export class Layers {
     if (area === "regions") this.field.show(answer?.majority ?? null, this.colours);
     else this.field.show((answer && this.fieldOf(area, answer)) ?? null);
     this.vectors.lay({
-      prior: this.has("prior"),
+      prior: this.has("prior") && (this.map.slice?.zero ?? [0, 0]),
       density: this.has("density") && this.answer("density"),
       stretch: this.has("stretch") && this.answer("stretch"),
       crowd: this.forAll && this.has("posterior") && this.answer("posterior") && this.crowd(),
@@ -209,7 +224,7 @@ export class Layers {
     }
     const { texts, measure, digits } = this;
     const n = count(this.points.x.length);
-    caption.textContent = about({ texts, answer, measure, digits, n });
+    caption.textContent = about({ texts, answer, measure, digits, n, slice: this.map.slice, conditional: this.map.n_classes > 0 });
     const field = name === "trust" || name === "stretch" ? this.fieldOf(name, answer) : null;
     if (!field) return;
     const log = name === "stretch" || MEASURES[measure].log;
@@ -220,7 +235,8 @@ export class Layers {
     const [less, more] = field.beyond;
     scale.hidden = false;
     scale.replaceChildren(
-      html("span", {}, `${less ? "≤ " : ""}${value(0)}`), bar(),
+      html("span", {}, `${less ? "≤ " : ""}${value(0)}`),
+      html("span", { class: "lm-ramp" }, bar(), html("span", {}, value(0.5))),
       html("span", {}, `${more ? "≥ " : ""}${value(1)}`),
     );
   }
@@ -257,26 +273,33 @@ export class Layers {
     const classes = this.colours.map((colour) => ({ colour, ellipses: [] }));
     for (let i = 0; i < this.points.x.length; i++) {
       const { index, label, z } = this.points.at(i);
-      classes[label].ellipses.push([...z, ...this.std(index)]);
+      classes[label].ellipses.push([...z, ...this.shape(index)]);
     }
     return classes;
   }
 
-  std(index) {
-    const { std } = this.answer("posterior");
-    return [std[2 * index], std[2 * index + 1]];
+  /** Half axes and angle of an image's posterior at one sigma. */
+  shape(index) {
+    const { std, numbers } = this.answer("posterior");
+    const [a, b, angle = 0] = std.subarray(numbers * index, numbers * (index + 1));
+    return [a, b, angle];
   }
 
-  /** Draws what a frame shows; `pin` is {z, index} or null, `sample` a place, `sight` as in `look`. */
+  /** Draws what a frame shows; `pin` is {z, index, near} or null, `sample` a place, `sight` as in `look`. */
   draw(frame, { pin, sample, sight }) {
     if (!this.map) return;
     this.field.draw(frame, this.map.plane);
     this.vectors.draw(frame);
     this.vectors.mark(frame, sample);
     this.vectors.posterior(this.vectors.pinned, frame, this.posteriorOf(pin?.z, pin?.index));
-    const neighbours = pin && this.has("neighbours") ? this.points.nearestFew(...pin.z, TIES, pin.index) : [];
-    this.vectors.tie(frame, pin?.z, neighbours);
+    this.vectors.tie(frame, pin?.z, pin && this.has("neighbours") ? this.neighboursOf(pin) : []);
     this.look(frame, sight);
+  }
+
+  /** In a plane through many units it is not the nearest places that are the nearest codes. */
+  neighboursOf({ z, index, near }) {
+    if (!this.map.slice) return this.points.nearestFew(...z, TIES, index);
+    return (near ?? []).map((other) => this.points.of(other));
   }
 
   /** What is under the pointer, {z, point}, or null. */
@@ -291,7 +314,7 @@ export class Layers {
 
   posteriorOf(z, index) {
     if (index == null || !this.has("posterior") || !this.answer("posterior")) return null;
-    return { z, std: this.std(index) };
+    return { z, shape: this.shape(index) };
   }
 
   destroy() {

@@ -1,4 +1,5 @@
-// Linked maps: what is pinned or looked at in one of a group is told to the others, in the browser.
+// Linked maps: what is pinned, selected or looked at in one of a group is told to the others, in the
+// browser.
 // No imports.
 
 const groups = new Map();
@@ -12,7 +13,7 @@ export function join(name, hear) {
   return {
     last,
     tell(message) {
-      if ("pin" in message) group.pin = message;
+      if ("pin" in message) group.pin = message.pin && message;
       for (const member of group.members) if (member !== hear) member(message);
     },
     leave() {

@@ -1,8 +1,11 @@
 // The latent map: wires plane, tiles, panel and path together. Streamlit calls `mount` again with
-// every message, so one map lives for each element it is mounted in.
+// every message, so one map lives for each element it is mounted in. Throughout, `z` is a place of
+// the plane that is shown and `code` a whole code; with two latent units they are the same.
 
 import { Api, Problem, loadOnce } from "./api.js";
 import { Atlas } from "./atlas.js";
+import { Card } from "./card.js";
+import { ClassStrip } from "./classes.js";
 import { html, number, say } from "./dom.js";
 import { unit } from "./geometry.js";
 import { icon } from "./icons.js";
@@ -14,6 +17,7 @@ import { Path } from "./path.js";
 import { bytesOf } from "./picture.js";
 import { Plane, hasWebGL } from "./plane.js";
 import { Selection } from "./selection.js";
+import { placeOf } from "./slice.js";
 import { themeOf } from "./theme.js";
 import { Tiles, previewLevel, squareOf, tileAt } from "./tiles.js";
 
@@ -42,6 +46,7 @@ class LatentMap {
     this.panel = new Panel({
       dial: (draw) => this.dial(draw),
       pin: (index) => this.pinImage(index),
+      zoom: () => this.zoomToPosterior(),
     });
     this.layers = new Layers({
       changed: () => this.redraw(),
@@ -49,6 +54,7 @@ class LatentMap {
     });
     this.atlas = new Atlas();
     this.marks = new Marks();
+    this.card = new Card();
     this.plane = new Plane({
       look: (sight) => this.look(sight),
       leave: () => this.leave(),
@@ -57,14 +63,17 @@ class LatentMap {
       start: () => this.pinned?.z ?? this.step?.z,
     });
     this.plane.element.prepend(this.layers.field.element, this.atlas.element);
-    this.plane.element.append(this.layers.vectors.element, this.marks.element);
+    this.plane.element.append(this.layers.vectors.element, this.marks.element, this.card.element);
     this.selection = new Selection(this.plane, {
       ask: (query, signal) => this.api.selection(query, signal),
       address: (file, query) => this.api.address(file, query),
       announce: (sentence) => this.panel.announce(sentence),
       fail: (error, retry) => this.fail(error, retry),
+      told: (selection) => this.link?.tell({ selection: selection && this.fromHere(selection) }),
     });
     this.panel.element.append(this.selection.element);
+    this.strip = new ClassStrip();
+    this.panel.figure.after(this.strip.element);
     this.classes = html("div", { class: "lm-classes", role: "group" });
     this.zooming = html("div", { class: "lm-zooming" });
     this.notice = html("p", { class: "lm-quiet", hidden: true });
@@ -98,11 +107,17 @@ class LatentMap {
     const changed = (...names) =>
       names.some((name) => JSON.stringify(before?.[name]) !== JSON.stringify(data[name]));
     if (changed("group", "link")) this.joinGroup();
-    if (changed("order") || !before) this.wish = data.pin ?? this.wish;
-    if (changed("run", "texts", "plane", "palette")) this.load();
+    if (changed("order") || !before) {
+      this.wish = data.pin ?? this.wish;
+      if (!before && data.pin) this.link?.tell({ pin: data.pin, run: this.shown });
+    }
+    if (changed("run", "view", "texts", "plane", "palette")) this.load();
     else {
       this.restyle();
-      if (this.ready && changed("order")) data.pin ? this.pin(data.pin) : this.unpin();
+      if (this.ready && changed("order")) {
+        this.link?.tell({ pin: data.pin, run: this.shown });
+        data.pin ? this.pin(data.pin) : this.unpin();
+      }
       if (this.ready && changed("path")) this.follow();
     }
   }
@@ -119,14 +134,14 @@ class LatentMap {
   // --- a run ---
 
   async load() {
-    const { run, texts } = this.data;
+    const { run, texts, view } = this.data;
     this.loading?.abort();
     this.asking?.abort();
     this.walking?.abort();
     const { signal } = (this.loading = new AbortController());
     this.ready = false;
     Object.assign(this.root.dataset, { ready: "false", run: run.id });
-    this.api = new Api(run, texts);
+    this.api = new Api(run, texts, view);
     this.panel.tellQuietly(texts.loading);
     try {
       const [map] = await Promise.all([
@@ -159,19 +174,32 @@ class LatentMap {
     this.size = shape.reduce((product, side) => product * side, 1);
     this.pixels = new Uint8Array(this.size);
     this.tiles?.close();
-    this.tiles = new Tiles({
+    const tilesOf = (view) => ({
       square: squareOf(map.plane),
       cells: tiles.cells,
       maxLevel: tiles.max_level,
       reach: tiles.reach,
       size: this.size,
-      load: (tile) => this.api.tile(tile, tiles.cells + 1, shape),
+      load: (tile) => this.api.tile(tile, tiles.cells + 1, shape, view),
       arrived: () => this.refresh(),
+    });
+    const { view } = this.data;
+    this.tiles = new Tiles(tilesOf(view));
+    this.strip.setUp({
+      texts, map, label: view.class, tilesFor: (label) => tilesOf({ ...view, class: label }),
     });
     this.answer = this.step = this.sight = this.sample = null;
     this.panel.setUp(texts, run, map, this.digits);
     this.panel.tellQuietly(texts.hint);
     this.atlas.reset({ tiles: this.tiles, shape });
+    this.card.setUp({
+      load: (sheet) => this.api.sheet(sheet),
+      gallery: map.gallery,
+      shape,
+      describe: ({ label, z }) => [
+        say(texts.digit, { label: this.panel.className(label) }), this.panel.coordinates(z),
+      ],
+    });
     this.marks.name(
       map.figure.data.map(({ name, marker }, label) => ({
         name, colour: marker.color, centre: map.centres[label],
@@ -241,6 +269,7 @@ class LatentMap {
       cursor: this.sight,
       path: this.path?.z,
     });
+    this.card.show(frame, this.sight?.point ?? null);
   }
 
   /** A tile has arrived: the atlas may be finer now, and so may the preview. */
@@ -273,7 +302,9 @@ class LatentMap {
     this.see(sight);
     const { z, point } = sight;
     this.link?.tell({ look: { z, index: point?.index ?? null } });
-    if (sight.keyboard) this.announce(this.data.texts.preview, z);
+    if (!sight.keyboard) return;
+    const { digit, preview } = this.data.texts;
+    this.announce(point ? say(digit, { label: this.panel.className(point.label) }) : preview, z);
   }
 
   trembles({ z }) {
@@ -285,8 +316,15 @@ class LatentMap {
   see(sight) {
     this.sight = sight;
     this.preview(sight.z);
-    this.marks.look(this.plane.frame(), sight);
-    this.layers.look(this.plane.frame(), sight);
+    this.mark(sight);
+  }
+
+  /** Marks what pointer or cursor is on; null is nothing. */
+  mark(sight) {
+    const frame = this.plane.frame();
+    this.marks.look(frame, sight);
+    this.layers.look(frame, sight);
+    this.card.show(frame, sight?.point ?? null);
   }
 
   preview(z, { refine = true, caption = this.data.texts.preview } = {}) {
@@ -298,8 +336,10 @@ class LatentMap {
         this.fail(error, () => this.refresh());
       });
     }
-    if (tiles.preview(...z, this.pixels) < 0) return;
+    const got = tiles.preview(...z, this.pixels);
+    if (got < 0) return;
     this.panel.show({ pixels: this.pixels, z, source: "preview", caption });
+    this.strip.preview(z, refine && got >= level ? level : undefined); // the large picture goes first
   }
 
   leave() {
@@ -310,8 +350,7 @@ class LatentMap {
 
   unsee() {
     this.sight = null;
-    this.marks.look(this.plane.frame(), null);
-    this.layers.look(this.plane.frame(), null);
+    this.mark(null);
     this.showSettled();
   }
 
@@ -324,10 +363,11 @@ class LatentMap {
       this.panel.show({ ...this.step, source: "exact", caption });
     } else if (this.sample) this.showSample();
     else if (this.answer) {
-      const { label, image, z } = this.answer;
+      const { label, image, place: z, z: code, classes } = this.answer;
+      this.strip.show(classes);
       const caption =
         label === undefined ? texts.exact : say(texts.gallery, { label: this.panel.className(label) });
-      this.panel.show({ pixels: bytesOf(image), z, source: "exact", caption });
+      this.panel.show({ pixels: bytesOf(image), z, code, source: "exact", caption });
     } else this.preview(this.pinned?.z ?? this.home.center);
   }
 
@@ -344,11 +384,11 @@ class LatentMap {
       return;
     }
     const pin = point ? { z: point.z, index: point.index } : { z, index: null };
-    this.link?.tell({ pin, run: this.data.run });
+    this.link?.tell({ pin, run: this.shown });
     this.pin(pin, { commit: true });
   }
 
-  async pin({ z, index }, { commit = false } = {}) {
+  async pin({ z, index }, { commit = false, followed = false } = {}) {
     this.asking?.abort(); // an older answer never overwrites a newer one
     this.dialling?.abort();
     const { signal } = (this.asking = new AbortController());
@@ -364,19 +404,20 @@ class LatentMap {
       if (signal.aborted) return;
       this.panel.complain(null);
       this.answer = answer;
-      this.pinned.z = answer.z;
+      this.pinned.z = answer.place;
+      this.pinned.near = answer.near;
       if (index != null) {
         this.panel.tellPoint(answer);
         this.tellNeighbours(index, signal);
       } else this.panel.tellPlace(answer);
       if (!this.sight) this.showSettled();
       this.redraw();
-      this.announce(this.panel.summary, answer.z);
+      this.announce(this.panel.summary, answer.place);
     } catch (error) {
       if (signal.aborted) return;
       this.fail(error, () => this.pin(this.pinned));
     }
-    if (commit && !signal.aborted) this.commit(this.pinned);
+    if (commit && !signal.aborted) this.commit({ z: this.pinned.z, index: this.pinned.index, followed });
   }
 
   /** The page wishes that nothing be pinned any more. */
@@ -393,7 +434,7 @@ class LatentMap {
   pinImage(index) {
     const pin = { z: this.plane.points.of(index).z, index };
     this.sight = null;
-    this.link?.tell({ pin, run: this.data.run });
+    this.link?.tell({ pin, run: this.shown });
     this.pin(pin, { commit: true });
   }
 
@@ -408,26 +449,45 @@ class LatentMap {
 
   // --- drawing from a posterior: previewed while it is dialled, decoded exactly once it rests ---
 
-  async dial({ z, eps, settled }) {
+  async dial({ code, eps, settled }) {
     this.dialling?.abort();
     const { signal } = (this.dialling = new AbortController());
-    const sample = { z, caption: say(this.data.texts.drawn, { eps: eps.map((e) => number(e)).join(", ") }) };
+    const offPlane = this.offPlane();
+    const caption = say(this.data.texts.drawn, { eps: eps.join(", ") });
+    const sample = { z: placeOf(this.map.slice, code), code, caption };
     this.sample = sample;
     this.redraw();
     this.showSample();
-    if (!settled) return;
+    if (!settled && !offPlane) return;
     try {
-      sample.pixels = bytesOf((await this.api.place(z, signal)).image);
+      const answer = await this.api.code(code, this.answer.label, signal);
+      Object.assign(sample, { pixels: bytesOf(answer.image), classes: answer.classes });
       if (this.sample === sample && !this.sight) this.showSample();
     } catch (error) {
-      this.fail(error, () => this.dial({ z, eps, settled }));
+      this.fail(error, () => this.dial({ code, eps, settled }));
     }
   }
 
   showSample() {
-    const { z, pixels, caption } = this.sample;
-    if (pixels) this.panel.show({ pixels, z, source: "exact", caption });
-    else this.preview(z, { caption });
+    const { z, code, pixels, caption, classes } = this.sample;
+    if (pixels) {
+      this.panel.show({ pixels, z, code, source: "exact", caption });
+      this.strip.show(classes);
+    } else if (!this.offPlane()) this.preview(z, { caption });
+  }
+
+  /** Whether the tiles do not hold what the pinned image's codes are: they lie beside the plane, or
+   * another class is decoded. Then each of them is asked for. */
+  offPlane() {
+    return Boolean(this.map.slice) || (this.map.n_classes > 0 && this.answer.label !== this.data.view.class);
+  }
+
+  /** Fills the plane with the pinned image's posterior, out to 4 sigma. */
+  zoomToPosterior() {
+    const { place: z, ellipse } = this.answer;
+    const half = 4 * ellipse[0];
+    this.layers.show("posterior");
+    this.plane.show({ x0: z[0] - half, x1: z[0] + half, y0: z[1] - half, y1: z[1] + half });
   }
 
   /** After a run is drawn: pins what was pinned before, or what the page or the group wishes. */
@@ -443,6 +503,18 @@ class LatentMap {
 
   // --- the other maps of the group ---
 
+  /** What another map needs to know of what this one decodes. */
+  get shown() {
+    return { ...this.data.run, view: this.data.view };
+  }
+
+  /** A selection as other maps ask the server for it: it names the map that it was drawn on. */
+  fromHere({ query, indices }) {
+    const { run: { id, digest }, view } = this.data;
+    const plane = view.slice && { slice2: view.slice };
+    return { query: { ...query, on: `${id}/${digest}`, ...plane }, indices };
+  }
+
   joinGroup() {
     this.link?.leave();
     this.link = null;
@@ -452,12 +524,14 @@ class LatentMap {
     if (last && !this.data.pin) this.wish = { ...last.pin, from: last.run };
   }
 
-  async hear({ pin, run, look, leave }) {
+  async hear({ pin, run, look, leave, selection }) {
     if (!this.ready) {
       if (pin) this.wish = { ...pin, from: run };
       return;
     }
-    if (leave) this.unsee();
+    if (selection !== undefined) this.selection.follow(selection);
+    else if (pin === null) this.unpin();
+    else if (leave) this.unsee();
     else if (look) {
       const point = look.index === null ? null : this.plane.points.of(look.index);
       if (point) this.see({ z: point.z, point });
@@ -467,7 +541,7 @@ class LatentMap {
       this.sight = null;
       try {
         await this.pin(pin.index === null ? { z: await this.arrival(pin.z, run), index: null } : pin, {
-          commit: true,
+          commit: true, followed: true,
         });
       } catch (error) {
         this.fail(error, () => this.hear({ pin, run }));
@@ -476,7 +550,7 @@ class LatentMap {
   }
 
   async arrival(z, from) {
-    const same = from.id === this.data.run.id && from.digest === this.data.run.digest;
+    const same = JSON.stringify(from) === JSON.stringify(this.shown);
     if (this.data.link === "place" || same) return z;
     this.asking?.abort();
     this.asking = new AbortController();
@@ -516,6 +590,7 @@ class LatentMap {
     this.selection.destroy();
     this.plane.destroy();
     this.tiles?.close();
+    this.strip.close();
     this.root.remove();
   }
 }

@@ -3,11 +3,17 @@
 import { html, number, say } from "./dom.js";
 import { bytesOf, paint, paintDifference } from "./picture.js";
 import { posterior } from "./posterior.js";
+import { byCost, codeAt } from "./slice.js";
 
 const canvas = (name, label) =>
   html("canvas", { class: "lm-ink", "data-testid": name, role: "img", "aria-label": label ?? "" });
 
-/** `dial(draw)` hears of draws from the posterior, `pin(index)` of an image that was clicked. */
+const FEW = 8; // latent units whose costs need no room of their own
+
+/**
+ * `dial(draw)` hears of draws from the posterior, `zoom()` of the wish to see it large, `pin(index)`
+ * of an image that was clicked.
+ */
 export class Panel {
   constructor(handlers) {
     this.handlers = handlers;
@@ -17,12 +23,12 @@ export class Panel {
     this.story = html("div", { class: "lm-story", "data-testid": "pin-text" });
     this.problem = html("div", { class: "lm-problem", role: "alert", hidden: true });
     this.live = html("p", { class: "lm-unseen", "aria-live": "polite" });
+    this.figure = html("figure", { class: "lm-figure" }, this.decoded,
+      html("figcaption", {}, this.caption, this.place));
     this.element = html(
       "div",
       { class: "lm-panel" },
-      html("figure", { class: "lm-figure" }, this.decoded,
-        html("figcaption", {}, this.caption, this.place)),
-      this.problem, this.story, this.live,
+      this.figure, this.problem, this.story, this.live,
     );
   }
 
@@ -31,16 +37,21 @@ export class Panel {
     this.decoded.setAttribute("aria-label", texts.decoded);
   }
 
-  /** Shows a picture large: its bytes, its place, where it is from and what made it. */
-  show({ pixels, z, source, caption }) {
+  /** Shows a picture large: its bytes, its place, its code if that is not the place's own, its origin. */
+  show({ pixels, z, code, source, caption }) {
     paint(this.decoded, pixels, this.map.image_shape);
-    this.decoded.dataset.z = z.join(",");
+    this.decoded.dataset.z = (code ?? codeAt(this.map.slice, z)).join(",");
+    this.decoded.dataset.place = z.join(",");
     this.decoded.dataset.source = source;
     this.caption.textContent = caption;
     this.place.textContent = this.coordinates(z);
   }
 
-  coordinates = ([x, y]) => `z = (${number(x, this.digits)}, ${number(y, this.digits)})`;
+  coordinates(place) {
+    const [u, v] = place.map((value) => number(value, this.digits));
+    const [across, up] = this.map.titles;
+    return this.map.slice ? `${across} = ${u}, ${up} = ${v}` : `z = (${u}, ${v})`;
+  }
 
   className = (label) => this.map.class_names[label];
 
@@ -57,7 +68,7 @@ export class Panel {
       distance: number(nearest.distance, this.digits),
     });
     this.tell(
-      answer.z,
+      answer.place,
       html("div", { class: "lm-row" },
         this.small("nearest", nearest.original, this.texts.nearest.split(/[:{]/)[0]),
         html("p", {}, this.summary)),
@@ -67,34 +78,47 @@ export class Panel {
   /** An image of the gallery: original, reconstruction, error, what it costs, its posterior. */
   tellPoint(answer) {
     const { texts } = this;
-    this.summary = say(texts.digit, { label: this.className(answer.label) });
+    this.summary = this.spoken(answer);
     this.neighbours = html("div", { class: "lm-neighbours" });
     this.tell(
-      answer.z,
+      answer.place,
+      this.map.slice && html("p", { class: "lm-quiet" }, texts.projection),
       html("div", { class: "lm-trio" },
         this.named("original", answer.original, texts.original),
         this.named("reconstruction", answer.image, texts.reconstruction),
         this.difference(answer)),
       html("p", { class: "lm-quiet" }, say(texts.error_key, { mse: number(answer.mse, 3) })),
       this.ledger(answer),
-      answer.std && posterior(answer, texts, this.handlers.dial),
+      answer.std && posterior(answer, texts, this.handlers),
       this.neighbours,
     );
   }
 
-  tell(z, ...children) {
+  /** What a screen reader says of a pinned image. */
+  spoken({ label, recon, kl, std }) {
+    const { texts } = this;
+    const sum = kl.reduce((total, nats) => total + nats, 0);
+    return say(std ? texts.digit_spoken : texts.digit_spoken_ae, {
+      label: this.className(label), recon: number(recon), kl: number(sum),
+    });
+  }
+
+  tell(place, ...children) {
     const head = html("p", { class: "lm-pinned" },
-      html("strong", {}, this.texts.pinned), ` ${this.coordinates(z)}`,
+      html("strong", {}, this.texts.pinned), ` ${this.coordinates(place)}`,
       html("span", { class: "lm-quiet" }, this.run.name));
     this.story.replaceChildren(head, ...children.filter(Boolean));
   }
 
-  /** What an image costs, term by term; the numbers shown add up as they are read. */
+  /** What an image costs, term by term, many units by their cost; what is shown adds up as read. */
   ledger({ recon, kl, std }) {
     const { texts } = this;
     const cents = (nats) => Math.round(100 * nats);
+    const many = kl.length > 2;
     const terms = [[texts.reconstruction, cents(recon)]];
-    if (std) kl.forEach((nats, unit) => terms.push([say(texts.kl_unit, { unit: unit + 1 }), cents(nats)]));
+    for (const unit of std ? (many ? byCost(kl) : kl.keys()) : []) {
+      terms.push([say(texts.kl_unit, { unit: unit + 1 }), cents(kl[unit])]);
+    }
     const total = terms.reduce((sum, [, nats]) => sum + nats, 0);
     const row = ([name, nats], kind) =>
       html("tr", { class: kind },
@@ -102,9 +126,13 @@ export class Panel {
         html("td", { class: "lm-share", "aria-hidden": "true" },
           html("span", { style: `width:${(100 * nats) / total}%` })),
         html("td", {}, number(nats / 100)));
-    return html("table", { class: "lm-ledger", "data-testid": "ledger" },
-      html("caption", {}, std ? texts.ledger : texts.ledger_ae),
-      html("tbody", {}, ...terms.map((term) => row(term)), std && row([texts.ledger_total, total], "lm-total")));
+    const caption = std ? (many ? texts.ledger_many : texts.ledger) : texts.ledger_ae;
+    const table = html("table", { class: "lm-ledger", "data-testid": "ledger" },
+      html("caption", {}, say(caption, { n: kl.length })),
+      html("tbody", {}, std && row([texts.ledger_total, total], "lm-total"), ...terms.map((term) => row(term))));
+    if (std && !many) table.tBodies[0].append(table.tBodies[0].firstChild); // a short sum ends with its total
+    const room = { class: "lm-long", tabindex: "0", role: "region", "aria-label": table.caption.textContent };
+    return std && kl.length > FEW ? html("div", room, table) : table;
   }
 
   difference(answer) {

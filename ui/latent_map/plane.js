@@ -84,7 +84,7 @@ export class Plane {
     const layout = {
       ...map.figure.layout,
       ...colouring(theme),
-      uirevision: `${map.run}/${map.digest}`, // a reader's zoom is for one run only
+      uirevision: `${map.run}/${map.digest}/${map.titles}`, // a reader's zoom is for one plane only
       showlegend: false,
       hovermode: false,
       dragmode: "pan",
@@ -141,17 +141,20 @@ export class Plane {
     this.graph.classList.toggle("lm-pointless", !shown);
   }
 
-  /** Greys all points but those that count and are `chosen(x, y)`; null ends that. Returns how many. */
+  /**
+   * Greys all points but those that are `chosen(x, y, index, label)`; null ends that. Returns the
+   * indices of their images.
+   */
   highlight(chosen) {
-    if (!this.drawn) return 0;
-    const picked = this.traces.map(({ x, y, meta }) =>
-      chosen && Array.from(x.keys()).filter((i) => this.counts(meta.label) && chosen(x[i], y[i])));
+    if (!this.drawn) return [];
+    const picked = this.traces.map(({ x, y, customdata, meta }) =>
+      chosen && Array.from(x.keys()).filter((i) => chosen(x[i], y[i], customdata[i], meta.label)));
     window.Plotly.restyle(this.graph, {
       selectedpoints: picked,
       "unselected.marker.color": GREY,
       "unselected.marker.opacity": 0.3,
     }, [...this.traces.keys()]);
-    return picked.reduce((n, indices) => n + (indices?.length ?? 0), 0);
+    return picked.flatMap((rows, i) => (rows ?? []).map((row) => this.traces[i].customdata[row]));
   }
 
   restyle(theme) {

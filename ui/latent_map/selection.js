@@ -16,7 +16,8 @@ const corners = ([ax, ay], [bx, by]) => [[ax, ay], [bx, ay], [bx, by], [ax, by]]
 export class Selection {
   /**
    * `ask(query, signal)` promises the server's answer, `address(file, query)` is where a file of it
-   * lies; `announce(sentence)` tells a screen reader, `fail(error, retry)` shows what went wrong.
+   * lies; `announce(sentence)` tells a screen reader, `fail(error, retry)` shows what went wrong,
+   * `told(selection)` hears of what was selected here, null when that was cleared.
    */
   constructor(plane, handlers) {
     this.plane = plane;
@@ -29,11 +30,12 @@ export class Selection {
     this.tool = "move";
     this.trail = null; // places on the way, while an outline is drawn
     this.outline = null; // the closed line that selects
+    this.source = null; // {query, indices} of the map that an outline was drawn on, if not this one
   }
 
   setUp(texts, map, usable) {
     Object.assign(this, { texts, map });
-    this.clear();
+    this.forget();
     this.tools.hidden = !usable;
     this.tools.setAttribute("aria-label", texts.tools);
     this.element.setAttribute("aria-label", texts.selection);
@@ -111,12 +113,25 @@ export class Selection {
 
   select(outline) {
     this.outline = outline;
+    this.source = null;
     this.apply();
   }
 
+  /** Selects the images that an outline on another map selects there; null ends that. */
+  follow(source) {
+    this.forget();
+    this.source = source;
+    if (source) this.apply();
+  }
+
   clear() {
+    this.forget();
+    this.handlers.told(null);
+  }
+
+  forget() {
     this.asking?.abort();
-    this.outline = null;
+    this.outline = this.source = null;
     this.element.hidden = true;
     this.plane.highlight(null);
     this.draw();
@@ -124,12 +139,13 @@ export class Selection {
 
   /** Selects anew with the same outline: other classes may count now. */
   async apply() {
-    if (!this.outline) return;
+    if (!this.outline && !this.source) return;
     this.asking?.abort();
     const { signal } = (this.asking = new AbortController());
     this.draw();
-    const n = this.plane.highlight((x, y) => inside(this.outline, x, y));
-    if (!n) {
+    const indices = this.pick();
+    if (this.outline) this.handlers.told({ query: this.query(), indices: new Set(indices) });
+    if (!indices.length) {
       this.tell(html("p", {}, this.texts.none_selected));
       this.handlers.announce(this.texts.none_selected);
       return;
@@ -142,10 +158,21 @@ export class Selection {
     }
   }
 
+  pick() {
+    const { source, outline, plane } = this;
+    return plane.highlight(
+      source
+        ? (x, y, index) => source.indices.has(index)
+        : (x, y, index, label) => plane.counts(label) && inside(outline, x, y),
+    );
+  }
+
+  /** What the server selects by: where the outline is from, and the classes that count. */
   query() {
+    if (this.source) return this.source.query;
     const labels = this.map.class_names.map((_, label) => label).filter(this.plane.counts);
     const all = labels.length === this.map.class_names.length;
-    return new URLSearchParams({ outline: this.outline.flat().join(), ...(!all && { labels }) });
+    return { outline: this.outline.flat().join(), ...(!all && { labels: labels.join() }) };
   }
 
   show(answer) {

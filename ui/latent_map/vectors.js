@@ -47,9 +47,9 @@ export class Vectors {
     );
   }
 
-  /** Lays the shapes of the whole plane; what is null is not drawn. */
+  /** Lays the shapes of the whole plane; what is null is not drawn, `prior` is its mean's place. */
   lay({ prior, density, stretch, crowd }, plane) {
-    set(this.prior, { visibility: prior ? null : "hidden" });
+    set(this.prior, { visibility: prior ? null : "hidden", transform: prior ? `translate(${prior})` : null });
     this.contours.replaceChildren(
       ...(density ? density.levels : []).map((level) => svg("path", { d: contourPath(density, plane, level) })),
     );
@@ -73,14 +73,15 @@ export class Vectors {
     set(this.units, { transform: `matrix(${scale} 0 0 ${-scale} ${x} ${y})` });
   }
 
-  /** The posterior of one image at 1 and 2 sigma, to scale: {z, std}, or null. */
+  /** The posterior of one image at 1 and 2 sigma, to scale: {z, shape: [a, b, angle]}, or null. */
   posterior(group, frame, point) {
     const [cx, cy] = point ? toPixel(frame, point.z) : [];
+    const [a, b, angle] = point?.shape ?? [];
     group.replaceChildren(
       ...(point ? SIGMAS : []).map((sigma) =>
         svg("ellipse", {
-          cx, cy, "data-sigma": sigma,
-          rx: (sigma * point.std[0]) / unit(frame), ry: (sigma * point.std[1]) / unit(frame),
+          cx, cy, "data-sigma": sigma, rx: (sigma * a) / unit(frame), ry: (sigma * b) / unit(frame),
+          transform: angle ? `rotate(${(-angle * 180) / Math.PI} ${cx} ${cy})` : null,
         }),
       ),
     );

@@ -31,7 +31,7 @@ class CodePrior(nn.Module):
         L may be anything up to `length`; the last of the indices decides nothing.
         """
         before = self.tokens(indices[:, :-1])  # (B, L - 1, WIDTH)
-        start = self.start.expand(len(indices), 1, -1)
+        start = self.start.expand(indices.shape[0], 1, -1)
         h = torch.cat((start, before), dim=1) + self.places[: indices.shape[1]]
         for block in self.blocks:
             h = block(h)

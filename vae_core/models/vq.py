@@ -101,7 +101,8 @@ class VQVAE(Autoencoder):
     def decode_logits(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """Returns logits, (B, C, H, W), for codes z, (B, D * h * w), snapped to the codebook."""
         # unflatten, and not reshape by len(z), which an exporter would take for a constant
-        z_map = z.unflatten(1, (self.config.latent_dim, self.side, self.side)).permute(0, 2, 3, 1)
+        shape = (self.config.latent_dim, self.side, self.side)
+        z_map = z.unflatten(1, shape).permute(0, 2, 3, 1)  # type: ignore[no-untyped-call]
         z_q = self.codebook.vectors[self.codebook.indices(z_map)]
         return self._pictures(z_map + (z_q - z_map).detach())
 
