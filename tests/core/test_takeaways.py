@@ -123,11 +123,15 @@ def test_a_film_has_the_size_speed_and_length_that_were_asked_for(
     film = take.Film(frames=4, size=56, duration_ms=90, ping_pong=False)
     content = take.path_film(session, codes, take.Path(3, 4000), film, kind=kind)
     with Image.open(io.BytesIO(content)) as picture:
-        assert (picture.size, picture.n_frames) == ((56, 56), 4)
-        for number in range(4):
+        assert picture.size == (56, 56)
+        durations = []
+        for number in range(picture.n_frames):
             picture.seek(number)
             picture.load()
-            assert picture.info["duration"] == 90
+            durations.append(picture.info["duration"])
+    # frames that look alike may have become one that stands longer
+    assert sum(durations) == 4 * 90
+    assert all(duration % 90 == 0 for duration in durations)
 
 
 def test_a_path_outside_the_gallery_is_refused(opened: Callable[[str], Session]) -> None:

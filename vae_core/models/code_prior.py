@@ -39,10 +39,8 @@ class CodePrior(nn.Module):
 
     def log_prob(self, indices: Tensor) -> Tensor:
         """Returns log p of each index given those before it, (B, L), in nats."""
-        logits = self.logits(indices).float()
-        return -F.cross_entropy(logits.flatten(0, 1), indices.flatten(), reduction="none").reshape(
-            indices.shape
-        )
+        log_p = self.logits(indices).float().log_softmax(2)  # (B, L, K)
+        return log_p.gather(2, indices[..., None])[..., 0]
 
     def sample(self, n: int, generator: Generator, *, temperature: float = 1.0) -> Tensor:
         """Returns n sequences, (n, length), drawn with logits divided by the temperature."""
