@@ -24,13 +24,19 @@ class _Config(BaseModel):
 
 
 class DenseConfig(_Config):
-    """Fully connected encoder and decoder, widths in the order the data meets them."""
+    """Fully connected encoder and decoder, widths in the order the data meets them.
+
+    With `residual`, a layer as wide as the one before it is added to what came in, which is
+    normalized on the way into the layer (He et al. 2016, arXiv:1603.05027; Ba et al. 2016,
+    arXiv:1607.06450).
+    """
 
     kind: Literal["dense"] = "dense"
     encoder_widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=12)]
     decoder_widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=12)]
     activation: Activation = "relu"
     batch_norm: bool = False
+    residual: bool = False
     dropout: Probability = 0.0
 
 

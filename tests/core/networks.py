@@ -7,6 +7,9 @@ NETWORKS = {
     "dense-dropout": DenseConfig(
         encoder_widths=(32,), decoder_widths=(32,), batch_norm=True, dropout=0.2
     ),
+    "dense-residual": DenseConfig(
+        encoder_widths=(32, 32), decoder_widths=(16, 16, 16, 32), activation="silu", residual=True
+    ),
     "conv": ConvConfig(
         encoder_channels=(4, 6),
         encoder_strides=(2, 2),

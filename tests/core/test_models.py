@@ -7,12 +7,14 @@ from tests.core.networks import NETWORKS
 from vae_core.config import ConvConfig, ModelConfig
 from vae_core.distributions import DiagonalGaussian, PointMass, Quantized
 from vae_core.models import build, parameter_count
+from vae_core.models.layers import Residual
 from vae_core.recipes import RECIPES
 
 EXTRA = {
     "odd-sides": ModelConfig(
         family="vae", network=NETWORKS["conv"], image_size=29, channels=3, latent_dim=5
     ),
+    "residual": ModelConfig(family="vae", network=NETWORKS["dense-residual"]),
     "one-unit": ModelConfig(family="ae", network=NETWORKS["dense"], latent_dim=1),
     "three-colours": ModelConfig(
         family="vae", network=NETWORKS["dense"], image_size=8, channels=3, latent_dim=128
@@ -120,6 +122,16 @@ def test_a_vae_differs_from_its_autoencoder_by_the_second_head_alone() -> None:
         assert a.network == v.network
         head = build(a).encoder[-1]
         assert parameter_count(build(v)) - parameter_count(build(a)) == parameter_count(head)
+
+
+def test_a_residual_layer_that_adds_nothing_passes_its_input_on() -> None:
+    block = build(EXTRA["residual"]).decoder[2]
+    assert isinstance(block, Residual)
+    with torch.no_grad():
+        block[1].weight.zero_()
+        block[1].bias.zero_()
+    h = torch.randn(5, 16)
+    torch.testing.assert_close(block(h), h)
 
 
 def test_parameters_of_the_shallow_autoencoder_by_hand() -> None:

@@ -37,5 +37,6 @@ def _hidden(config: DenseConfig, widths: tuple[int, ...]) -> list[nn.Module]:
         widths,
         activation=config.activation,
         batch_norm=config.batch_norm,
+        residual=config.residual,
         dropout=config.dropout,
     )

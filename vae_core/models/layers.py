@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
 
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -23,12 +23,28 @@ def after(norm: nn.Module | None, activation: str, dropout: float) -> list[nn.Mo
     return block
 
 
+class Residual(nn.Sequential):
+    """What comes in, plus what the layers make of it."""
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Returns h + layers(h)."""
+        return h + super().forward(h)  # type: ignore[no-any-return, no-untyped-call]
+
+
 def dense_stack(
-    widths: Sequence[int], *, activation: str, batch_norm: bool, dropout: float
+    widths: Sequence[int],
+    *,
+    activation: str,
+    batch_norm: bool,
+    dropout: float,
+    residual: bool = False,
 ) -> list[nn.Module]:
     """Returns the layers from widths[0] to widths[-1], each followed by its activation."""
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(widths):
         norm = nn.BatchNorm1d(fan_out) if batch_norm else None
-        layers += [nn.Linear(fan_in, fan_out), *after(norm, activation, dropout)]
+        block = [nn.Linear(fan_in, fan_out), *after(norm, activation, dropout)]
+        if residual and fan_in == fan_out:
+            block = [Residual(nn.LayerNorm(fan_in), *block)]
+        layers += block
     return layers
