@@ -74,10 +74,10 @@ def test_recipes_are_listed_with_their_settings(answer: Answer) -> None:
         "encode",
         "decode",
         "export",
-        "list",
-        "doctor",
         "data",
         "gallery",
+        "list",
+        "doctor",
     ],
 )
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,12 +116,10 @@ def test_a_webp_keeps_every_pixel(channels: int, rng: np.random.Generator) -> No
 
 @pytest.mark.parametrize("kind", take.FILMS)
 def test_a_film_has_the_size_speed_and_length_that_were_asked_for(
-    kind: str, opened: Callable[[str], Session]
+    kind: str, rng: np.random.Generator
 ) -> None:
-    session = opened("vae")
-    codes = take.gallery_codes(session, data.load_gallery())
-    film = take.Film(frames=4, size=56, duration_ms=90, ping_pong=False)
-    content = take.path_film(session, codes, take.Path(3, 4000), film, kind=kind)
+    x = rng.integers(0, 256, (4, 1, 28, 28), dtype=np.uint8)
+    content = take.FILMS[kind](x, size=56, duration_ms=90, ping_pong=False)
     with Image.open(io.BytesIO(content)) as picture:
         assert picture.size == (56, 56)
         durations = []
@@ -186,14 +184,12 @@ def test_a_drawing_has_every_code_of_the_plane_in_its_place(rng: np.random.Gener
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_drawing_without_a_plane_or_lattice_is_refused(channels: int) -> None:
-    plane, names = Plane((0.0, 0.0), 1.0), ("a",)
-    with pytest.raises(InputError):
-        svg.plane_svg(np.zeros((2, 3)), np.zeros(2, int), class_names=names, plane=plane)
+    looks = {"class_names": ("a",), "plane": Plane((0.0, 0.0), 1.0)}
     decoded = np.zeros((5, channels, 4, 4))
     with pytest.raises(InputError):
-        svg.plane_svg(
-            np.zeros((2, 2)), np.zeros(2, int), class_names=names, plane=plane, decoded=decoded
-        )
+        svg.plane_svg(np.zeros((2, 3)), np.zeros(2, int), **looks)
+    with pytest.raises(InputError):
+        svg.plane_svg(np.zeros((2, 2)), np.zeros(2, int), **looks, decoded=decoded)
 
 
 # --- archives and notebooks -------------------------------------------------------------------
