@@ -10,7 +10,7 @@ import { html, number, say } from "./dom.js";
 import { unit } from "./geometry.js";
 import { icon } from "./icons.js";
 import { Layers } from "./layers.js";
-import { join } from "./link.js";
+import { Company } from "./link.js";
 import { Marks } from "./marks.js";
 import { Panel } from "./panel.js";
 import { Path } from "./path.js";
@@ -52,6 +52,7 @@ class LatentMap {
       changed: () => this.redraw(),
       fail: (error, retry) => this.fail(error, retry),
     });
+    this.company = new Company(this);
     this.atlas = new Atlas();
     this.marks = new Marks();
     this.card = new Card();
@@ -69,7 +70,7 @@ class LatentMap {
       address: (file, query) => this.api.address(file, query),
       announce: (sentence) => this.panel.announce(sentence),
       fail: (error, retry) => this.fail(error, retry),
-      told: (selection) => this.link?.tell({ selection: selection && this.fromHere(selection) }),
+      told: (selection) => this.company.tellSelection(selection),
     });
     this.panel.element.append(this.selection.element);
     this.strip = new ClassStrip();
@@ -106,16 +107,16 @@ class LatentMap {
     this.lay();
     const changed = (...names) =>
       names.some((name) => JSON.stringify(before?.[name]) !== JSON.stringify(data[name]));
-    if (changed("group", "link")) this.joinGroup();
+    if (changed("group")) this.company.join(data.group);
     if (changed("order") || !before) {
       this.wish = data.pin ?? this.wish;
-      if (!before && data.pin) this.link?.tell({ pin: data.pin, run: this.shown });
+      if (!before && data.pin) this.company.tellPin(data.pin);
     }
     if (changed("run", "view", "texts", "plane", "palette")) this.load();
     else {
       this.restyle();
       if (this.ready && changed("order")) {
-        this.link?.tell({ pin: data.pin, run: this.shown });
+        this.company.tellPin(data.pin);
         data.pin ? this.pin(data.pin) : this.unpin();
       }
       if (this.ready && changed("path")) this.follow();
@@ -301,7 +302,7 @@ class LatentMap {
     this.held = null;
     this.see(sight);
     const { z, point } = sight;
-    this.link?.tell({ look: { z, index: point?.index ?? null } });
+    this.company.tell({ look: { z, index: point?.index ?? null } });
     if (!sight.keyboard) return;
     const { digit, preview } = this.data.texts;
     this.announce(point ? say(digit, { label: this.panel.className(point.label) }) : preview, z);
@@ -345,7 +346,7 @@ class LatentMap {
   leave() {
     if (!this.sight || !this.ready) return;
     this.unsee();
-    this.link?.tell({ leave: true });
+    this.company.tell({ leave: true });
   }
 
   unsee() {
@@ -384,7 +385,7 @@ class LatentMap {
       return;
     }
     const pin = point ? { z: point.z, index: point.index } : { z, index: null };
-    this.link?.tell({ pin, run: this.shown });
+    this.company.tellPin(pin);
     this.pin(pin, { commit: true });
   }
 
@@ -434,7 +435,7 @@ class LatentMap {
   pinImage(index) {
     const pin = { z: this.plane.points.of(index).z, index };
     this.sight = null;
-    this.link?.tell({ pin, run: this.shown });
+    this.company.tellPin(pin);
     this.pin(pin, { commit: true });
   }
 
@@ -494,67 +495,11 @@ class LatentMap {
   wishOrPin() {
     const wish = this.wish;
     if (!wish || this.data.path) return null;
-    return wish.from ? this.hear({ pin: wish, run: wish.from }) : this.pin(wish);
+    return wish.from ? this.company.hear({ pin: wish, run: wish.from }) : this.pin(wish);
   }
 
   announce(sentence, z) {
     this.panel.announce(`${sentence}, ${this.panel.coordinates(z)}`);
-  }
-
-  // --- the other maps of the group ---
-
-  /** What another map needs to know of what this one decodes. */
-  get shown() {
-    return { ...this.data.run, view: this.data.view };
-  }
-
-  /** A selection as other maps ask the server for it: it names the map that it was drawn on. */
-  fromHere({ query, indices }) {
-    const { run: { id, digest }, view } = this.data;
-    const plane = view.slice && { slice2: view.slice };
-    return { query: { ...query, on: `${id}/${digest}`, ...plane }, indices };
-  }
-
-  joinGroup() {
-    this.link?.leave();
-    this.link = null;
-    if (!this.data.group) return;
-    this.link = join(this.data.group, (message) => this.hear(message));
-    const { last } = this.link;
-    if (last && !this.data.pin) this.wish = { ...last.pin, from: last.run };
-  }
-
-  async hear({ pin, run, look, leave, selection }) {
-    if (!this.ready) {
-      if (pin) this.wish = { ...pin, from: run };
-      return;
-    }
-    if (selection !== undefined) this.selection.follow(selection);
-    else if (pin === null) this.unpin();
-    else if (leave) this.unsee();
-    else if (look) {
-      const point = look.index === null ? null : this.plane.points.of(look.index);
-      if (point) this.see({ z: point.z, point });
-      else if (this.data.link === "place") this.see({ z: look.z, point: null });
-      else if (this.sight) this.unsee();
-    } else if (pin) {
-      this.sight = null;
-      try {
-        await this.pin(pin.index === null ? { z: await this.arrival(pin.z, run), index: null } : pin, {
-          commit: true, followed: true,
-        });
-      } catch (error) {
-        this.fail(error, () => this.hear({ pin, run }));
-      }
-    }
-  }
-
-  async arrival(z, from) {
-    const same = JSON.stringify(from) === JSON.stringify(this.shown);
-    if (this.data.link === "place" || same) return z;
-    this.asking?.abort();
-    this.asking = new AbortController();
-    return (await this.api.arrival(from, z, this.asking.signal)).z;
   }
 
   // --- the path between two images ---
@@ -584,7 +529,7 @@ class LatentMap {
   destroy() {
     for (const request of [this.loading, this.asking, this.walking, this.dialling]) request?.abort();
     this.resizing.disconnect();
-    this.link?.leave();
+    this.company.leave();
     this.path?.destroy();
     this.layers.destroy();
     this.selection.destroy();
