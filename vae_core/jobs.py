@@ -74,6 +74,10 @@ class Ticket(BaseModel):
     slot: int = 0
     seconds: float | None = None
 
+    def is_of(self, secret: str | None) -> bool:
+        """Whether the owner of this secret asked for it."""
+        return bool(secret and self.owner and hmac.compare_digest(_hash(secret), self.owner))
+
 
 @dataclass(frozen=True)
 class Job:
@@ -124,14 +128,9 @@ class Job:
         within = self.step / self.steps if self.steps else 0.0
         return min((self.card.epochs_done + within) / self.epochs, 1.0)
 
-    def is_of(self, owner: str | None) -> bool:
+    def is_of(self, secret: str | None) -> bool:
         """Whether the owner of this secret asked for it."""
-        return bool(
-            owner
-            and self.ticket
-            and self.ticket.owner
-            and hmac.compare_digest(_hash(owner), self.ticket.owner)
-        )
+        return self.ticket is not None and self.ticket.is_of(secret)
 
     def explained(self) -> PlaygroundError | None:
         """Returns why it failed, as an error that can be said in any language."""
@@ -450,7 +449,7 @@ def delete(path: Path, *, owner: str | None = None) -> None:
         if owner is not None:
             # a run whose card is damaged still has its ticket
             ticket = read_ticket(path)
-            if not (ticket and ticket.owner and hmac.compare_digest(_hash(owner), ticket.owner)):
+            if not (ticket and ticket.is_of(owner)):
                 raise RunError("job-not-yours", path=path.name)
         _check_not_held(path)
         _remove(path)
@@ -465,7 +464,7 @@ def claim(path: Path, owner: str) -> None:
     write_ticket(path, Ticket(owner=_hash(owner)))
 
 
-def n_claimed(owner: str, folder: Path | None = None) -> int:
+def n_owned(owner: str, folder: Path | None = None) -> int:
     """Returns how many runs of a folder are this owner's."""
     tickets = (read_ticket(path) for path in folders(folder or root()))
     return sum(ticket is not None and ticket.owner == _hash(owner) for ticket in tickets)

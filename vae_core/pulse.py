@@ -209,7 +209,8 @@ def error_fields(error: BaseException) -> dict[str, Any]:
     """Returns an error as plain values, so that a screen can say it in its own language."""
     if isinstance(error, PlaygroundError):
         values = {
-            name: value if isinstance(value, int | float) else str(value)
+            # JSON has no word for a loss that is not a number
+            name: value if isinstance(value, int) else str(value)
             for name, value in error.values.items()
         }
         return {"key": error.key, "values": values, "reason": str(error)}
