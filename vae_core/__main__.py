@@ -98,7 +98,69 @@ def train(given: Arguments) -> None:
 
 def resume(given: Arguments) -> None:
     """Goes on with a run that was interrupted."""
+    from vae_core import pulse
+
+    pulse.forget_wish(given.run)
     _train(given, given.run)
+
+
+def queue(given: Arguments) -> None:
+    """Lists what trains and what waits; with --serve starts what waits, without the app."""
+    from vae_core import jobs
+
+    if given.serve:
+        from vae_core.supervisor import Supervisor
+
+        supervisor = Supervisor()
+        supervisor.start()
+        try:
+            while True:
+                time.sleep(1)
+        finally:
+            supervisor.stop()
+    found = [job for job in jobs.jobs() if given.all or not job.over]
+    lines = [_job_line(job) for job in found] or ["Nothing is being trained, and nothing waits."]
+    _print(given, [_job_fields(job) for job in found], lines)
+
+
+def watch(given: Arguments) -> None:
+    """Follows a training until it is over; exit code 1 if it failed."""
+    from vae_core import jobs, pulse
+
+    path, said, clock = _job_folder(given.run), "", pulse.Watch()
+    while True:
+        job = jobs.find(path.name, path.parent) or jobs.job(path)  # which says what is wrong
+        age = clock.age(path, "beat", pulse.read_beat(path))
+        line = _job_line(job)
+        if job.status == "running" and age > 3 * pulse.BEAT_S:
+            line += "; no heartbeat for some seconds"
+        if job.over or given.once:
+            break
+        if line != said and not given.json:
+            print(line, flush=True)
+        said = line
+        time.sleep(1)
+    _print(given, _job_fields(job), [line])
+    if job.status == "failed":
+        raise SystemExit(1)
+
+
+def pause(given: Arguments) -> None:
+    """Takes a training off its place; finished epochs stay, `resume` goes on."""
+    from vae_core import jobs
+
+    path = _job_folder(given.run)
+    jobs.pause(path)
+    _print(given, {"run": path.name, "wish": "paused"}, [f"{path.name} is to pause"])
+
+
+def cancel(given: Arguments) -> None:
+    """Ends a training; finished epochs stay, one that has not begun leaves nothing."""
+    from vae_core import jobs
+
+    path = _job_folder(given.run)
+    jobs.stop(path)
+    _print(given, {"run": path.name, "wish": "stopped"}, [f"{path.name} is to stop"])
 
 
 def evaluate(given: Arguments) -> None:
@@ -287,6 +349,49 @@ def _train(given: Arguments, path: Path) -> None:
         **card.metrics["held-out"],
     }
     _print(given, result, [f"trained {path} in {card.seconds:.1f} s"])
+
+
+def _job_folder(given: Path) -> Path:
+    """Returns the folder of a job, which may be named by its run's id alone."""
+    from vae_core import jobs
+
+    by_id = jobs.root() / given
+    return by_id if len(given.parts) == 1 and not given.exists() and by_id.is_dir() else given
+
+
+def _job_fields(job: Any) -> dict[str, Any]:
+    error = job.explained()
+    return {
+        "run": job.id,
+        "path": str(job.path),
+        "recipe": job.card.recipe,
+        "status": job.status,
+        "epochs_done": job.card.epochs_done,
+        "epochs": job.epochs,
+        "step": job.step,
+        "steps": job.steps,
+        "steps_a_second": job.rate,
+        "position": job.position,
+        "starts_in": job.starts_in,
+        "seconds_left": job.left,
+        "metrics": job.card.metrics,
+        "error": None if error is None else str(error),
+    }
+
+
+def _job_line(job: Any) -> str:
+    parts = [f"{job.id:<44} {job.status}, {job.card.epochs_done} of {job.epochs} epochs"]
+    if job.position:
+        parts.append(f"number {job.position} in the queue")
+        if job.starts_in is not None:
+            parts.append(f"starts in about {job.starts_in:.0f} s")
+    elif job.left is not None:
+        parts.append(f"about {job.left:.0f} s left")
+    held_out = job.card.metrics.get("held-out")
+    if held_out:
+        parts.append(f"held out {held_out['total']:.2f} nats")
+    error = job.explained()
+    return "; ".join(parts if error is None else [*parts, str(error)])
 
 
 def _session(given: Arguments) -> Any:
@@ -485,6 +590,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(made)
     _add_download(made)
 
+    made = command("queue", queue)
+    made.add_argument("--all", action="store_true", help="those that are over, too")
+    made.add_argument("--serve", action="store_true", help="start what waits, until interrupted")
+
+    made = command("watch", watch)
+    _add_job(made)
+    made.add_argument("--once", action="store_true", help="say how it stands, and end")
+
+    _add_job(command("pause", pause))
+    _add_job(command("cancel", cancel))
+
     made = command("evaluate", evaluate)
     _add_run(made)
     made.add_argument("--data", help="data set (default: the run's own)")
@@ -558,6 +674,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="folder of a run")
+
+
+def _add_job(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, help="folder or id of a run")
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:

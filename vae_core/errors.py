@@ -74,6 +74,36 @@ MESSAGES: Mapping[str, str] = {
     "run-busy": (
         "The run {path} is being trained by another process ({pid}): wait for it, or stop it first."
     ),
+    "run-paused": (
+        "The run {path} is paused after {done} of {epochs} epochs: resume it to go on from there."
+    ),
+    "run-stopped": (
+        "The run {path} was stopped after {done} of {epochs} epochs: what is finished is kept, and "
+        "it can be resumed."
+    ),
+    "run-over": "The run {path} is not being trained and does not wait: there is nothing to stop.",
+    "run-shipped": "The run {path} comes with the program: delete only runs of your own.",
+    "job-not-yours": (
+        "The run {path} was started from another browser: ask whoever started it, or use the "
+        "terminal of this machine."
+    ),
+    "queue-full": (
+        "{limit} trainings are waiting already: try again when some of them have finished."
+    ),
+    "queue-full-yours": (
+        "{limit} trainings of yours are waiting already: try again when some of them have finished."
+    ),
+    "worker-died": (
+        "The training process of {path} ended {times} times before an epoch was done, perhaps for "
+        "want of memory: choose a smaller batch or network, or resume it to try again."
+    ),
+    "worker-failed": "The training of {path} ended with an error ({reason}): change its settings.",
+    "no-estimate": "There is no estimate ({reason}): the training itself may still start.",
+    "archive-unusable": (
+        "{name} is no run that can be taken in ({reason}): choose a ZIP file that was downloaded "
+        "from the screen of runs."
+    ),
+    "runs-full": "You have {limit} runs already: delete some of them first.",
     "run-id": (
         "{value!r} cannot name a run: use up to 64 small letters, digits, dots, dashes and "
         "underscores, beginning with a letter or digit."

@@ -13,7 +13,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from vae_core import data, exports, latent, runs
+from vae_core import data, exports, latent, pulse, runs
 from vae_core.config import RunConfig
 from vae_core.devices import (
     keep_freed_memory,
@@ -39,6 +39,8 @@ from vae_core.training import EpochEnd, Event, Snapshot, Trainer
 LOCK = ".lock"
 HEARTBEAT_S = 2.0
 FRAME_COLUMNS = 10  # pictures in a row of a kept sheet
+LOCK_PATIENCE_S = 0.25
+NICENESS = 10  # a server's answers come first; LATENT_NICE says otherwise
 
 
 def create_run(
@@ -101,7 +103,7 @@ def train_run(path: Path, *, download: bool = False) -> Iterator[Event]:
         PlaygroundError: As the data set, the settings and the loss have it.
     """
     keep_freed_memory()
-    with locked(path):
+    with locked(path), pulse.beating(path) as heart:
         sweep(path)
         card = runs.read_card(path)
         epochs = card.config.train.epochs
@@ -109,13 +111,31 @@ def train_run(path: Path, *, download: bool = False) -> Iterator[Event]:
             raise RunError("run-finished", path=path.name, epochs=epochs)
         write_state(path, "running", card)
         try:
-            yield from _train(path, card, download=download)
-        except (PlaygroundError, MemoryError, RuntimeError) as error:
-            write_state(path, "failed", runs.read_card(path), reason=str(error))
+            yield from _train(path, card, heart, download=download)
+            pulse.clear(path)
+        except Halted as halt:
+            card = runs.read_card(path)
+            write_state(path, halt.wish, card)
+            pulse.forget_wish(path)
+            done = {"done": card.epochs_done, "epochs": epochs}
+            raise RunError(f"run-{halt.wish}", path=path.name, **done) from None
+        except (PlaygroundError, MemoryError, RuntimeError, OSError) as error:
+            heart.last_words(error)
+            with suppress(RunError):  # a full disk has no room for it: the last words say it
+                fields = pulse.error_fields(error)
+                write_state(path, "failed", runs.read_card(path), error=fields, reason=str(error))
             raise
 
 
-def _train(path: Path, card: runs.Card, *, download: bool) -> Iterator[Event]:
+class Halted(Exception):
+    """Ends training between two steps, as somebody wished."""
+
+    def __init__(self, wish: str) -> None:
+        super().__init__(wish)
+        self.wish = wish
+
+
+def _train(path: Path, card: runs.Card, heart: pulse.Pulse, *, download: bool) -> Iterator[Event]:
     # the number of threads decides the order of additions, so it belongs to the run
     torch.set_num_threads(card.threads)
     settings = card.config.data
@@ -147,20 +167,25 @@ def _train(path: Path, card: runs.Card, *, download: bool) -> Iterator[Event]:
         for line in runs.read_history(path)
         if trainer.epochs_done and line["epoch"] <= trainer.epochs_done
     ]
-    last = time.monotonic()
+    begun = last = time.monotonic()
     for event in trainer.epochs():
+        heart.work()
         if isinstance(event, EpochEnd):
             look = keep_look(path, trainer, f"{event.epoch:04d}")
             history.append({**_history_line(event), **look})
             card = _save(path, card, event, history)
+            begun = time.monotonic()
         elif isinstance(event, Snapshot):
             look = keep_look(path, trainer, f"0000-{event.step:06d}")
             history.append({"epoch": 0, "step": event.step, **look})
             runs.write_history(path, history)
         elif time.monotonic() - last >= HEARTBEAT_S:
             last = time.monotonic()
-            write_state(path, "running", card, step=event.step, steps=event.steps)
+            rate = round(event.step / (last - begun), 2)
+            write_state(path, "running", card, step=event.step, steps=event.steps, rate=rate)
         yield event
+        if heart.wanted and not card.finished:
+            raise Halted(heart.wanted)
 
 
 def _save(
@@ -243,9 +268,10 @@ def _history_line(event: EpochEnd) -> dict[str, object]:
 
 
 def write_state(path: Path, status: str, card: runs.Card, **more: object) -> None:
-    """Replaces `state.json`: "running" or "failed", with the epochs and a heartbeat (Unix time, s).
+    """Replaces `state.json`: a status, with the epochs and the time (Unix, s; for people).
 
-    A finished run has none: its card says so.
+    "queued", "starting", "running", "paused", "stopped" or "failed". A finished run has none: its
+    card says so. Whether a process lives is told by its heartbeat (`pulse`).
 
     Raises:
         RunError: It cannot be written.
@@ -272,7 +298,8 @@ def locked(path: Path) -> Iterator[None]:
         raise RunError("run-missing", path=path)
     lock = FileLock(path / LOCK)
     try:
-        lock.acquire(timeout=0)
+        # whoever asks whether a run is being trained holds its lock for a moment
+        lock.acquire(timeout=LOCK_PATIENCE_S, poll_interval=0.02)
     except Timeout as error:
         raise RunError("run-busy", path=path.name, pid=_busy_pid(path)) from error
     except OSError as error:
@@ -314,11 +341,23 @@ def command_line(arguments: list[str]) -> str:
     return shlex.join(["python", "-m", "vae_core", *arguments])
 
 
+def stand_back() -> None:
+    """Gives the processor to whoever else wants it: training can wait, a click cannot."""
+    wished = os.environ.get("LATENT_NICE", "")
+    niceness = min(int(wished), 19) if wished.isdecimal() else NICENESS
+    if hasattr(os, "nice"):
+        os.nice(niceness)
+    with suppress(OSError):
+        # Linux shares out time between sessions first, and a worker has a session of its own
+        Path("/proc/self/autogroup").write_text(str(niceness))
+
+
 def main() -> int:
     """Trains the run folder that is named on the command line; prints a line an epoch on stderr."""
     parser = argparse.ArgumentParser(prog="python -m vae_core.worker", description=__doc__)
     parser.add_argument("run", type=Path, help="folder of a run that `create_run` made")
     path = parser.parse_args().run
+    stand_back()
     try:
         for event in train_run(path):
             if isinstance(event, EpochEnd):
