@@ -8,6 +8,7 @@ import base64
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from vae_core.figures import PALETTES
 from vae_core.runs import BrokenRun, Run
 
 EXAMPLES = 7  # pictures of one class that are offered at a time
+LAST_SEED = 9999
+PAGES = Path(__file__).resolve().parents[1] / "pages"
 LONGEST_QUOTE = 64  # of what a link says, when it is repeated in a sentence
 
 # Pictures are ink on black; blended by difference they become ink on whatever lies beneath them,
@@ -70,6 +73,38 @@ def choose_one(name: str, label: str, options: Mapping[str, str], **looks: Any) 
     return picked
 
 
+def choose_number(
+    name: str, label: str, low: float, high: float, default: float, **looks: Any
+) -> float:
+    """A slider from low to high, at first at the default; returns where it stands."""
+    value = state.number(name, low, high, default)
+    st.slider(label, low, high, **looks, **state.tied(name, value))
+    _tell_number(name, label, value)
+    return value
+
+
+def choose_seed(name: str = "seed") -> int:
+    """A seed, and a button for the next one."""
+    seed = int(state.number(name, 0, LAST_SEED, 0))
+    with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
+        st.number_input(t("seed.label"), 0, LAST_SEED, step=1, width=130, **state.tied(name, seed))
+        st.button(
+            t("seed.next"),
+            key=f"next-{name}",
+            icon=":material/casino:",
+            on_click=state.choose,
+            kwargs={name: (seed + 1) % (LAST_SEED + 1)},
+        )
+    _tell_number(name, t("seed.label"), seed)
+    return seed
+
+
+def open_screen(screen: str, **choices: object) -> None:
+    """Leaves for another screen, with choices made there; None takes one back."""
+    state.prepare(screen, **choices)
+    st.switch_page(str(PAGES / f"{screen}.py"))
+
+
 # --- runs -------------------------------------------------------------------------------------
 
 
@@ -78,9 +113,14 @@ def planar_runs() -> tuple[Run, ...]:
     return tuple(run for run in resources.runs() if isinstance(run, Run) and _is_planar(run))
 
 
-def current_run() -> Run:
-    """The run that the sidebar's picker shows."""
-    runs = {run.id: run for run in planar_runs()}
+def every_run() -> tuple[Run, ...]:
+    """All runs that can be read, whatever the size of their codes."""
+    return tuple(run for run in resources.runs() if isinstance(run, Run))
+
+
+def current_run(among: Iterable[Run] | None = None) -> Run:
+    """The run that the sidebar's picker shows, among the planar ones if none are named."""
+    runs = {run.id: run for run in (planar_runs() if among is None else among)}
     best = min(_vaes(runs.values()) or runs.values(), key=_test_total)
     return runs[state.choice("run", runs, best.id)]
 
@@ -97,9 +137,12 @@ def twins() -> tuple[Run, Run]:
     return (others or vaes)[0], (vaes or others)[0]
 
 
-def pick_run(name: str, label: str, run: Run) -> Run:
-    """A list of the planar runs, with the caption of the one that is picked, at first `run`."""
-    runs = {run.id: run for run in planar_runs()}
+def pick_run(name: str, label: str, run: Run, among: Iterable[Run] | None = None) -> Run:
+    """A list of the runs, with the caption of the one that is picked, at first `run`.
+
+    It offers the planar ones if none are named.
+    """
+    runs = {run.id: run for run in (planar_runs() if among is None else among)}
     picked = runs[state.choice(name, runs, run.id)]
     st.selectbox(label, list(runs), **state.tied(name, picked.id))
     st.caption(run_caption(picked))
@@ -125,12 +168,12 @@ def run_caption(run: Run) -> str:
     return " · ".join(parts)
 
 
-def tell_left_out() -> None:
-    """Says which runs the maps cannot show, and why."""
+def tell_left_out(*, maps: bool = True) -> None:
+    """Says which runs cannot be read, and which the maps cannot show, and why."""
     runs = resources.runs()
     others = [run for run in runs if isinstance(run, Run) and not _is_planar(run)]
     broken = [run for run in runs if isinstance(run, BrokenRun)]
-    if others:
+    if others and maps:
         names = ", ".join(f"{plain(run.id)} ({run.card.config.model.latent_dim})" for run in others)
         st.caption(t("run.not-planar", count=len(others), names=names))
     if broken:
@@ -248,6 +291,13 @@ def show_script_error(error: Exception) -> bool:
     sentence = explain(error) if isinstance(error, PlaygroundError) else t("app.failed")
     st.error(sentence)
     return True
+
+
+def _tell_number(name: str, label: str, value: float) -> None:
+    with suppress(ValueError):  # "1.50" asks for 1.5 too
+        if float(state.chosen(name) or value) == value:
+            return
+    _tell_unusable(name, label, str(value), str(value))
 
 
 def _tell_unusable(name: str, label: str, used: str, shown: str) -> None:

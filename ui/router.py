@@ -18,11 +18,14 @@ SCREENS = {
     "explore": {
         "latent_map": ":material/map:",
         "interpolate": ":material/timeline:",
+        "generate": ":material/grid_view:",
         "encode_yours": ":material/draw:",
     },
     "compare": {"compare": ":material/compare:"},
 }
-ONE_RUN = ("latent_map", "interpolate", "encode_yours")  # the others have run pickers of their own
+ANY_RUN = ("generate",)  # whatever the size of its codes
+# the others have run pickers of their own
+ONE_RUN = ("latent_map", "interpolate", "encode_yours", *ANY_RUN)
 
 # before the navigation: the icon of a screen would else be asked of an outside host
 st.set_page_config(page_icon=str(UI / "icon.svg"), layout="wide")
@@ -43,13 +46,13 @@ page = st.navigation(
 screen = next(name for name in pages if pages[name] is page)
 state.enter(screen)
 
-runs = controls.planar_runs()
+runs = controls.every_run() if screen in ANY_RUN else controls.planar_runs()
 with st.sidebar:
     if runs and screen in ONE_RUN:
-        controls.pick_run("run", t("run.label"), controls.current_run())
+        controls.pick_run("run", t("run.label"), controls.current_run(runs), runs)
     controls.palette_switch()
     controls.language_switch()
-    controls.tell_left_out()
+    controls.tell_left_out(maps=screen not in ANY_RUN)
 
 try:
     if runs:
