@@ -8,6 +8,7 @@ import base64
 import math
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from vae_core.figures import PALETTES
 from vae_core.runs import BrokenRun, Run
 
 EXAMPLES = 7  # pictures of one class that are offered at a time
+LAST_SEED = 9999
+PAGES = Path(__file__).resolve().parents[1] / "pages"
 LONGEST_QUOTE = 64  # of what a link says, when it is repeated in a sentence
 
 # Pictures are ink on black; blended by difference they become ink on whatever lies beneath them,
@@ -72,12 +75,49 @@ def choose_one(name: str, label: str, options: Mapping[str, str], **looks: Any) 
     return picked
 
 
+def choose_number(
+    name: str, label: str, low: float, high: float, default: float, **looks: Any
+) -> float:
+    """A slider from low to high, at first at the default; returns where it stands."""
+    value = state.number(name, low, high, default)
+    st.slider(label, low, high, **looks, **state.tied(name, value))
+    _tell_number(name, label, value)
+    return value
+
+
+def choose_seed(name: str = "seed") -> int:
+    """A seed, and a button for the next one."""
+    seed = int(state.number(name, 0, LAST_SEED, 0))
+    with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
+        st.number_input(t("seed.label"), 0, LAST_SEED, step=1, width=130, **state.tied(name, seed))
+        st.button(
+            t("seed.next"),
+            key=f"next-{name}",
+            icon=":material/casino:",
+            on_click=state.choose,
+            kwargs={name: (seed + 1) % (LAST_SEED + 1)},
+        )
+    _tell_number(name, t("seed.label"), seed)
+    return seed
+
+
+def open_screen(screen: str, **choices: object) -> None:
+    """Leaves for another screen, with choices made there; None takes one back."""
+    state.prepare(screen, **choices)
+    st.switch_page(str(PAGES / f"{screen}.py"))
+
+
 # --- runs -------------------------------------------------------------------------------------
 
 
 def planar_runs() -> tuple[Run, ...]:
     """The runs whose codes lie in a plane, and are told no class: what most screens show."""
     return tuple(run for run in mapped_runs() if _is_planar(run) and not n_classes(run))
+
+
+def every_run() -> tuple[Run, ...]:
+    """All runs that can be read, whatever the size of their codes."""
+    return tuple(run for run in resources.runs() if isinstance(run, Run))
 
 
 def mapped_runs() -> tuple[Run, ...]:
@@ -275,6 +315,13 @@ def show_script_error(error: Exception) -> bool:
     sentence = explain(error) if isinstance(error, PlaygroundError) else t("app.failed")
     st.error(sentence)
     return True
+
+
+def _tell_number(name: str, label: str, value: float) -> None:
+    with suppress(ValueError):  # "1.50" asks for 1.5 too
+        if float(state.chosen(name) or value) == value:
+            return
+    _tell_unusable(name, label, str(value), str(value))
 
 
 def _tell_unusable(name: str, label: str, used: str, shown: str) -> None:

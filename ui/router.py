@@ -18,11 +18,15 @@ SCREENS = {
     "explore": {
         "latent_map": ":material/map:",
         "interpolate": ":material/timeline:",
+        "generate": ":material/grid_view:",
         "encode_yours": ":material/draw:",
     },
     "compare": {"compare": ":material/compare:"},
 }
-ONE_RUN = ("latent_map", "interpolate", "encode_yours")  # the others have run pickers of their own
+# the others have run pickers of their own
+ONE_RUN = ("latent_map", "interpolate", "encode_yours", "generate")
+# what a screen can show, where it is more than codes in their plane
+SHOWN = {"latent_map": controls.mapped_runs, "generate": controls.every_run}
 
 state.begin()
 
@@ -45,7 +49,7 @@ page = st.navigation(
 screen = next(name for name in pages if pages[name] is page)
 state.enter(screen)
 
-runs = controls.mapped_runs() if screen == "latent_map" else controls.planar_runs()
+runs = SHOWN.get(screen, controls.planar_runs)()
 with st.sidebar:
     if runs and screen in ONE_RUN:
         controls.pick_run("run", t("run.label"), controls.current_run(runs), runs)

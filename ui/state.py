@@ -64,6 +64,21 @@ def whole(name: str, n: int, default: int) -> int:
     return int(asked) if re.fullmatch("0|[1-9][0-9]{0,8}", asked) and int(asked) < n else default
 
 
+def number(name: str, low: float, high: float, default: float) -> float:
+    """The number from low to high that the URL names, of the default's kind; else the default."""
+    asked = chosen(name) or ""
+    pattern = "-?[0-9]{1,9}" if isinstance(default, int) else r"-?[0-9]{1,9}(\.[0-9]{1,6})?"
+    found = type(default)(asked) if re.fullmatch(pattern, asked, re.ASCII) else default
+    return found if low <= found <= high else default
+
+
+def prepare(screen: str, **choices: object) -> None:
+    """Lets another screen open with these choices the next time; None takes one out."""
+    remembered = _remembered()
+    wanted = remembered.get(screen, {}) | choices
+    remembered[screen] = {name: str(value) for name, value in wanted.items() if value is not None}
+
+
 def choose(**choices: object) -> None:
     """Writes choices into the URL; None takes one out of it."""
     before = _url()
