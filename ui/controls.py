@@ -127,9 +127,14 @@ def mapped_runs() -> tuple[Run, ...]:
 
 def current_run(runs: Iterable[Run] | None = None) -> Run:
     """The run that the sidebar's picker shows: of `runs`, by default the planar ones."""
-    offered = {run.id: run for run in (planar_runs() if runs is None else runs)}
+    return run_for(state.chosen("run"), planar_runs() if runs is None else runs)
+
+
+def run_for(asked: str | None, runs: Iterable[Run]) -> Run:
+    """The run of that id; the one to see first where there is none of it."""
+    offered = {run.id: run for run in runs}
     best = min(first_of(offered.values()), key=_test_total)
-    return offered[state.choice("run", offered, best.id)]
+    return offered.get(asked or "", best)
 
 
 def first_of(runs: Collection[Run]) -> Collection[Run]:

@@ -61,6 +61,7 @@ _ledgers: Memory[Ledger] = Memory(32)
 _planes: Memory[latent.Plane] = Memory(64)
 _thumbnails: Memory[bytes] = Memory(64)
 _layers: Memory[dict[str, Any]] = Memory(96)
+_answers: Memory[bytes] = Memory(128)
 
 
 def runs() -> tuple[Run | BrokenRun, ...]:
@@ -138,6 +139,11 @@ def thumbnail(run: Run) -> bytes:
 def layer(key: Hashable, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Returns what a layer of a map shows; see `ui.layers`."""
     return _layers.get(key, make)
+
+
+def answer(run: Run, name: Hashable, make: Callable[[], bytes]) -> bytes:
+    """Returns what many browsers ask of a run, as it is sent: its map, its tiles."""
+    return _answers.get((*_key(run), name), make)
 
 
 def _key(run: Run) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui import assets, latent_map, layers, packing, resources, tiles
+from ui import assets, controls, head_start, layers, packing, resources, tiles
 from ui.quota import UploadQuota
 from ui.selection import Selection, select
 from ui.views import View, has_plane, n_classes, view
@@ -172,38 +172,47 @@ def asset(request: Request) -> Response:
     headers = {**FOREVER, "Vary": "Accept-Encoding"}
     encoding = packing.encoding_for(request.headers.get("accept-encoding", ""))
     if encoding is None:
-        return Response(file.read_bytes(), media_type=kind, headers=headers)
-    content = assets.packed(file, encoding)
-    return Response(content, media_type=kind, headers={**headers, "Content-Encoding": encoding})
+        return Response(assets.content(file), media_type=kind, headers=headers)
+    body = assets.packed(file, encoding)
+    return Response(body, media_type=kind, headers={**headers, "Content-Encoding": encoding})
 
 
 @sentences
 def map_json(request: Request) -> Response:
-    """All that draws a run's map: the figure, the square it shows, what its classes are."""
-    run = _run(request)
-    shown = view(run, request.query_params.get("slice"))
+    """All that draws a run's map."""
+    return _kept_map(view(_run(request), request.query_params.get("slice")))
+
+
+def _kept_map(shown: View) -> Response:
+    """A class that opens one map asks for the same figure."""
+    name = ("map", *shown.key)
+    content = resources.answer(shown.run, name, lambda: json.dumps(_map(shown)).encode())
+    return Response(content, media_type="application/json", headers=FOREVER)
+
+
+def _map(shown: View) -> dict[str, Any]:
+    """The figure, the square it shows, what its classes are."""
+    run = shown.run
     gallery, places, plane = resources.gallery(run), shown.points, shown.plane
     figure = figures.latent_scatter(places, gallery.y, class_names=gallery.class_names, plane=plane)
     titles = shown.titles
     figure.update_layout(xaxis_title_text=titles[0], yaxis_title_text=titles[1])
     centres = latent.class_centres(places, gallery.y)
-    return _forever(
-        {
-            "run": run.id,
-            "digest": run.digest,
-            "figure": json.loads(figure.to_json()),  # arrays as base64, as Plotly writes them
-            "plane": plane.to_dict(),
-            "slice": _slice(shown),
-            "titles": titles,
-            "image_shape": resources.session(run).image_shape,
-            "class_names": gallery.class_names,
-            "centres": [place.tolist() if np.isfinite(place).all() else None for place in centres],
-            "n_classes": n_classes(run),
-            "gallery": {"sheet": SHEET, "columns": SHEET_COLUMNS},
-            "prior": run.card.config.model.family == "vae",
-            "tiles": {"cells": tiles.CELLS, "max_level": tiles.MAX_LEVEL, "reach": tiles.REACH},
-        }
-    )
+    return {
+        "run": run.id,
+        "digest": run.digest,
+        "figure": json.loads(figure.to_json()),  # arrays as base64, as Plotly writes them
+        "plane": plane.to_dict(),
+        "slice": _slice(shown),
+        "titles": titles,
+        "image_shape": resources.session(run).image_shape,
+        "class_names": gallery.class_names,
+        "centres": [place.tolist() if np.isfinite(place).all() else None for place in centres],
+        "n_classes": n_classes(run),
+        "gallery": {"sheet": SHEET, "columns": SHEET_COLUMNS},
+        "prior": run.card.config.model.family == "vae",
+        "tiles": {"cells": tiles.CELLS, "max_level": tiles.MAX_LEVEL, "reach": tiles.REACH},
+    }
 
 
 def _slice(shown: View) -> dict[str, Any] | None:
@@ -402,7 +411,13 @@ def tile(request: Request) -> Response:
         _whole(request.path_params[name], f"A tile's {name}", -far, far)
         for name in ("level", "column", "row")
     )
-    png = tiles.tile_png(shown, level, column, row)
+    return _kept_tile(shown, level, column, row)
+
+
+def _kept_tile(shown: View, *place: int) -> Response:
+    """A class that moves over one map asks for the same tiles."""
+    name = ("tile", *place, *shown.key)
+    png = resources.answer(shown.run, name, lambda: tiles.tile_png(shown, *place))
     return Response(png, media_type="image/png", headers=FOREVER)
 
 
@@ -470,7 +485,7 @@ class SecurityHeaders:
 
 
 class PackedStatic:
-    """Compresses Streamlit's own scripts and styles, each once.
+    """Sends Streamlit's own scripts and styles compressed, each packed once.
 
     Streamlit leaves them as they are because compressing anew for each visitor costs more than it
     saves. Their names carry a hash of their content, so one compressed copy serves for good.
@@ -478,34 +493,24 @@ class PackedStatic:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._packed: dict[tuple[str, str], Response] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name, encoding = scope.get("path", ""), None
-        if _is_get(scope) and name.startswith("/static/") and name.endswith((".js", ".css")):
-            encoding = packing.encoding_for(_header(scope, b"accept-encoding").decode("latin-1"))
-        if encoding is None:
+        file = head_start.FILES.get(scope.get("path", "")) if _is_get(scope) else None
+        encoding = file and packing.encoding_for(
+            _header(scope, b"accept-encoding").decode("latin-1")
+        )
+        if file is None or encoding is None:
             await self.app(scope, receive, send)
             return
-        answer = self._packed.get((name, encoding))
-        if answer is None:
-            answer = await _whole_answer(self.app, scope, receive)
-            if answer.status_code == 200:
-                # milliseconds: a hundred small files wait longer for a thread than for this
-                body = packing.pack(bytes(answer.body), encoding, beforehand=False)
-                answer = _with_body(answer, body)
-                answer.headers["content-encoding"] = encoding
-                answer.headers["vary"] = "Accept-Encoding"
-                self._packed[name, encoding] = answer
+        kind = "text/css" if file.suffix == ".css" else "text/javascript"
+        headers = {**FOREVER, "Vary": "Accept-Encoding", "Content-Encoding": encoding}
+        # here, not in a thread: from the second time on it is a look-up
+        answer = Response(assets.packed(file, encoding), media_type=kind, headers=headers)
         await answer(scope, receive, send)
 
 
 class HeadStart:
-    """Names the map's script and the server's address in every page.
-
-    The script and Plotly then load beside Streamlit's own, not after. And a page opened by its own
-    address, /compare, need not find out by failed requests that the server is not under /compare.
-    """
+    """Lets every page name at once what it will need; see `ui.head_start`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -516,15 +521,15 @@ class HeadStart:
             return
         answer = await _whole_answer(self.app, scope, receive)
         if answer.headers.get("content-type", "").startswith("text/html"):
-            answer = _with_body(answer, answer.body.replace(b"<head>", b"<head>" + self._tags(), 1))
+            tags = await to_thread.run_sync(self._tags, Request(scope))
+            answer = _with_body(answer, answer.body.replace(b"<head>", b"<head>" + tags, 1))
         await answer(scope, receive, send)
 
-    def _tags(self) -> bytes:
-        base = st.get_option("server.baseUrlPath").strip("/")
-        return (
-            f"<script>window.__streamlit = {{ BACKEND_BASE_URL: location.origin + '/{base}' }}"
-            f'</script><script type="module" src="{latent_map.MODULE}"></script>'
-        ).encode()
+    def _tags(self, request: Request) -> bytes:
+        first = request.url.path.strip("/") == st.get_option("server.baseUrlPath").strip("/")
+        runs = controls.mapped_runs() if first else ()
+        run = controls.run_for(request.query_params.get("run"), runs) if runs else None
+        return head_start.tags(run).encode()
 
 
 def _is_get(scope: Scope) -> bool:
@@ -592,8 +597,9 @@ async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
 
 
 def _pack_assets() -> None:
-    """Compresses the map's files in the encoding that all of today's browsers ask for."""
-    for file in assets.ASSETS.values():
+    """Compresses what a first visitor needs, in the encoding that all of today's browsers read."""
+    needed = [head_start.FILES[f"/{chunk}"] for chunks in head_start.chunks() for chunk in chunks]
+    for file in (*needed, *assets.ASSETS.values()):
         assets.packed(file, "br")
 
 
@@ -602,7 +608,8 @@ def _warm_up(kind: str) -> None:
     for run in resources.runs():
         if isinstance(run, Run) and run.card.config.model.network.kind == kind:
             with suppress(PlaygroundError):
-                view(run).plane  # noqa: B018  made and kept
+                _kept_map(view(run))
+                _kept_tile(view(run, label=0 if n_classes(run) else None), 0, 0, 0)
     _freeze()
 
 

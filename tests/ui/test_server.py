@@ -2,16 +2,19 @@
 
 import base64
 import io
+import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.responses import HTMLResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from ui import assets, latent_map, resources, server, tiles
+from ui import assets, head_start, latent_map, resources, server, tiles
 from vae_core.inference import to_uint8
 from vae_core.latent import Plane
 from vae_core.runs import SHIPPED, Run, open_run
@@ -24,10 +27,7 @@ def client():
     def page(request):
         return HTMLResponse("<html><head></head></html>")
 
-    def script(request):
-        return PlainTextResponse("1;" * 1000, media_type="text/javascript")
-
-    outside = [Route("/compare", page), Route("/static/js/a.js", script)]
+    outside = [Route("/", page), Route("/compare", page)]
     app = Starlette(routes=[*server.routes, *outside], middleware=server.middleware)
     with TestClient(app) as client:
         yield client
@@ -200,7 +200,7 @@ def test_files_of_the_map_are_packed_and_kept(client, name, encoding):
     answer = client.get(url, headers={"accept-encoding": encoding})
     assert answer.headers["content-encoding"] == encoding
     assert answer.headers["cache-control"] == IMMUTABLE
-    assert answer.content == assets.ASSETS[name].read_bytes()
+    assert answer.content == assets.content(assets.ASSETS[name])
     assert client.get(url, headers={"accept-encoding": "identity"}).content == answer.content
 
 
@@ -222,14 +222,70 @@ def test_every_answer_carries_the_security_headers(client):
 
 
 @pytest.mark.parametrize("encoding", ["br", "gzip"])
-def test_streamlits_scripts_are_compressed_once_and_stay_what_they_are(client, encoding):
-    answers = [client.get("/static/js/a.js", headers={"accept-encoding": encoding}) for _ in "ab"]
-    for answer in answers:
+def test_streamlits_scripts_are_compressed_kept_for_ever_and_stay_what_they_are(client, encoding):
+    for name in (
+        "/" + head_start.chunks()[1][0],
+        *[n for n in head_start.FILES if n[-3:] == "css"],
+    ):
+        answer = client.get(name, headers={"accept-encoding": encoding})
         assert answer.headers["content-encoding"] == encoding
-        assert answer.text == "1;" * 1000
-    plain = client.get("/static/js/a.js", headers={"accept-encoding": "identity"})
-    assert "content-encoding" not in plain.headers
-    assert plain.text == "1;" * 1000
+        assert answer.headers["cache-control"] == IMMUTABLE
+        assert answer.content == head_start.FILES[name].read_bytes()
+
+
+def test_who_reads_no_compression_gets_streamlits_scripts_from_streamlit(client):
+    name = "/" + head_start.chunks()[1][0]
+    answer = client.get(name, headers={"accept-encoding": "identity"})
+    assert answer.status_code == 404  # which is not in this test's app
+
+
+def page(client, path: str) -> str:
+    return client.get(path, headers={"accept": "text/html"}).text
+
+
+@pytest.mark.parametrize("path", ["/", "/compare", "/?run=ae-conv"])
+def test_all_that_a_page_names_is_there_and_may_be_kept_for_ever(client, path):
+    text = page(client, path)
+    named = re.findall(r'(?:src|href)="\.?([^"]+)"', text)
+    fetched = json.loads(re.search(r"of (\[.*?\])\)", text)[1])
+    assert latent_map.MODULE in named
+    assert len({*named, *fetched}) == len(named) + len(fetched)
+    for address in (*named, *fetched):
+        answer = client.get(address, headers={"accept-encoding": "br"})
+        assert answer.status_code == 200, address
+        assert answer.headers["cache-control"] == IMMUTABLE, address
+
+
+@pytest.mark.parametrize(
+    ("path", "run_id"),
+    [
+        ("/", "vae-keras-dense"),
+        ("/?run=ae-shallow&lang=ko", "ae-shallow"),
+        ("/?run=</script>", "vae-keras-dense"),
+    ],
+)
+def test_the_first_screen_names_the_map_of_the_run_that_it_will_show(client, path, run_id):
+    run = open_run(SHIPPED / run_id)
+    text = page(client, path)
+    assert f'"{address(run, "map.json")}"' in text
+    assert f'"/tiles/{run_id}/{run.digest}/0/0/0.png"' in text
+
+
+def test_other_screens_name_no_map(client):
+    assert "map.json" not in page(client, "/compare?run=ae-shallow")
+
+
+def test_streamlit_has_code_of_its_own_for_the_elements_of_the_first_screen():
+    names = {Path(chunk).name.partition(".")[0] for chunk in head_start.chunks()[1]}
+    assert names >= set(head_start.ELEMENTS)
+    assert not set(head_start.chunks()[0]) & set(head_start.chunks()[1])
+
+
+def test_plotly_is_sent_whole_without_its_wrapper():
+    sent, file = assets.content(assets.PLOTLY), assets.PLOTLY.read_bytes()
+    assert file.startswith(sent[:100])  # the licence
+    assert len(file) - 1000 < len(sent) < len(file)
+    assert sent.count(b"\n window.Plotly = Plotly;") + sent.count(b"\nwindow.Plotly = Plotly;") == 1
 
 
 def test_a_page_names_the_maps_script(client):

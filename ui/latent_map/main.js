@@ -23,11 +23,29 @@ import { Tiles, previewLevel, squareOf, tileAt } from "./tiles.js";
 
 const HELD = 4; // pixels that the pointer may tremble after a click before it looks elsewhere
 const NARROW = 640; // pixels
+const HOME = { level: 0, column: 0, row: 0 }; // the tile that covers the whole plane
 const PAUSE = 3000; // ms before tiles are asked for again after a failure
 
 const assets = new URL("..", import.meta.url).href;
-const files = () => Promise.all([loadOnce(`${assets}plotly.min.js`), loadOnce(`${assets}latent_map/map.css`)]);
-files().catch(() => {}); // the page names this module, so they are on their way before Streamlit is up
+const plotly = () => loadOnce(`${assets}plotly.min.js`);
+const style = () => loadOnce(`${assets}latent_map/map.css`);
+// the page names this module, so this is run before Streamlit is up
+style().catch(() => {});
+whenConnected(() => plotly().catch(() => {}));
+
+/**
+ * Plotly takes the page's thread for half a second to start: earlier, Streamlit would connect later;
+ * now it has to wait for the server anyhow. Should Streamlit tell otherwise, the first map starts it.
+ */
+function whenConnected(act) {
+  const watching = new MutationObserver(() => {
+    if (!document.querySelector("[data-test-connection-state=CONNECTED]")) return;
+    watching.disconnect();
+    act();
+  });
+  const attributeFilter = ["data-test-connection-state"];
+  watching.observe(document.documentElement, { subtree: true, attributeFilter });
+}
 
 const maps = new WeakMap();
 
@@ -147,13 +165,13 @@ class LatentMap {
     try {
       const [map] = await Promise.all([
         this.api.map(signal),
-        files().catch(() => {
+        Promise.all([plotly(), style()]).catch(() => {
           throw new Problem(texts.offline);
         }),
       ]);
       if (signal.aborted) return;
       await this.setUp(map);
-      await this.tiles.want({ level: 0, column: 0, row: 0 });
+      await this.tiles.want(HOME);
       if (signal.aborted) return;
       this.panel.complain(null);
       this.ready = true;
@@ -186,6 +204,7 @@ class LatentMap {
     });
     const { view } = this.data;
     this.tiles = new Tiles(tilesOf(view));
+    this.tiles.want(HOME).catch(() => {}); // beside the drawing; `load` waits for it, and hears of failures
     this.strip.setUp({
       texts, map, label: view.class, tilesFor: (label) => tilesOf({ ...view, class: label }),
     });

@@ -146,7 +146,8 @@ export class Plane {
    * indices of their images.
    */
   highlight(chosen) {
-    if (!this.drawn) return [];
+    if (!this.drawn || (!chosen && !this.highlighted)) return [];
+    this.highlighted = Boolean(chosen);
     const picked = this.traces.map(({ x, y, customdata, meta }) =>
       chosen && Array.from(x.keys()).filter((i) => chosen(x[i], y[i], customdata[i], meta.label)));
     window.Plotly.restyle(this.graph, {
