@@ -4,7 +4,8 @@ The pointer goes twice along one curve through the whole plane. The first time t
 second time is measured: the plane has been seen, so nothing may be asked for. A move's time runs
 from the moment the page hears of it (Chromium tells once a frame) to the picture on the canvas;
 `since_input` runs from the moment the browser got it, waiting for the frame included. Sixty
-thousand points are the gallery's codes twelve times, each a little beside itself.
+thousand points are the gallery's codes twelve times, each a little beside itself. With layers on
+all are on that go together, every posterior is drawn, and a point is pinned.
 """
 
 import base64
@@ -33,6 +34,7 @@ P95_MS, REDRAWS_A_SECOND = 16.7, 50
 SECONDS = 6.0
 MOVES_A_SECOND = 125  # as an ordinary mouse reports
 COPIES = 12
+LAYERS = ("density", "posterior", "trust", "neighbours")  # beside those that are on at first
 
 WATCH = """(root) => {
   const canvas = root.querySelector("canvas[data-testid=decoded]");
@@ -59,18 +61,26 @@ def measure(driver: Any, seed: int) -> dict[str, Any]:
     with server() as app:
         settle(app)
         return {
-            f"{5000 * copies:,} points": _hover(driver, app.address, copies, seed)
-            for copies in (1, COPIES)
+            "5,000 points": _hover(driver, app.address, 1, seed),
+            "60,000 points": _hover(driver, app.address, COPIES, seed),
+            "5,000 points, layers on": _hover(driver, app.address, 1, seed, LAYERS),
         }
 
 
-def _hover(driver: Any, address: str, copies: int, seed: int) -> dict[str, Any]:
+def _hover(
+    driver: Any, address: str, copies: int, seed: int, layers: tuple[str, ...] = ()
+) -> dict[str, Any]:
     with chromium(driver) as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 900})
         complaints = complaints_of(page, address)
         if copies > 1:
             page.route("**/map.json", lambda route: _multiply(route, copies, seed))
-        open_map(page, f"{address}/?run={RUN}")
+        open_map(page, f"{address}/?run={RUN}{'&digit=7' if layers else ''}")
+        for name in layers:
+            page.locator(f"{MAP} .lm-pills [data-layer={name}]").click()
+        if layers:
+            page.locator(f"{MAP} .lm-legend [data-layer=posterior] button").click()
+            page.wait_for_load_state("networkidle")
         asked: list[str] = []
         messages: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
