@@ -93,7 +93,7 @@ def test_a_pinned_digit_shows_its_whole_code_and_what_every_unit_costs(open_page
     assert kl == sorted(kl, reverse=True)
     assert recon + sum(kl) == pytest.approx(total, abs=0.006)
     live = page.locator('.lm-panel [aria-live="polite"]').inner_text()
-    assert "Digit 8: reconstruction" in live
+    assert "Class 8: reconstruction" in live
     assert "KL" in live
 
 
