@@ -117,9 +117,7 @@ def test_an_autoencoder_reconstructs_better_than_its_twin(ae: str, vae: str) -> 
 def test_the_page_of_the_runs_is_what_the_command_writes() -> None:
     shipped = [run for run in runs.list_runs(runs.SHIPPED) if isinstance(run, runs.Run)]
     written = (runs.SHIPPED.parent / "docs" / "models.md").read_text(encoding="utf-8")
-    assert written == model_table.page(
-        shipped
-    )  # else: python -m vae_core models --out docs/models.md
+    assert written == model_table.page(shipped)  # type: python -m vae_core models --out ...
     assert all(f"`{run.id}`" in written for run in shipped)
 
 
