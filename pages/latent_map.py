@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ui.controls import current_run, linked_map, mapped_runs, tell_unknown_run
+from ui.downloads import map_downloads
 from ui.i18n import t
 from ui.view_controls import choose_view
 
@@ -16,7 +17,9 @@ tell_unknown_run("run", run)
 @st.fragment
 def explore() -> None:
     """The map and what it shows run again when something is pinned or another plane is chosen."""
-    linked_map(run, key="map", view=choose_view(run))
+    view = choose_view(run)
+    linked_map(run, key="map", view=view)
+    map_downloads(view)
 
 
 explore()

@@ -167,16 +167,20 @@ def evaluate(given: Arguments) -> None:
     """Measures a run on a data set."""
     from vae_core import data, runs
     from vae_core.evaluation import evaluate as measure
+    from vae_core.evaluation import survey
 
     session = _session(given)
     settings = _settings(session, given.data)
-    figures = measure(
-        session, data.load(settings, given.split, download=given.download), seed=given.seed
-    )
+    images = data.load(settings, given.split, download=given.download)
+    figures = measure(session, images, seed=given.seed)
     numbers = {key: round(value, 6) for key, value in asdict(figures).items()}
     if given.keep:
         card = session.run.card
-        kept = {**card.metrics, given.split: {**numbers, "seed": given.seed}}
+        kept = {
+            **card.metrics,
+            given.split: {**numbers, "seed": given.seed},
+            "survey": survey(session, _gallery(session), images, seed=given.seed),
+        }
         runs.write_card(session.run.path, card.model_copy(update={"metrics": kept}))
     result = {
         "run": session.run.id,
@@ -301,6 +305,18 @@ def gallery(given: Arguments) -> None:
     files.write_bytes(path, content)
     result = {"file": str(path), "bytes": len(content), "n": len(images), "digest": images.digest}
     _print(given, result, [f"wrote {path}: {len(images)} pictures, {len(content):,} bytes"])
+
+
+def models(given: Arguments) -> None:
+    """Writes the table of the runs that come with the project, from their cards."""
+    from vae_core import files, model_table, runs
+
+    shipped = [run for run in runs.list_runs(runs.SHIPPED) if isinstance(run, runs.Run)]
+    text = model_table.page(shipped)
+    if given.out:
+        files.write_bytes(given.out, text.encode())
+    lines = [f"wrote {given.out}"] if given.out else [text.rstrip()]
+    _print(given, {"runs": [run.id for run in shipped], "text": text}, lines)
 
 
 def doctor(given: Arguments) -> None:
@@ -666,6 +682,9 @@ def _parser() -> argparse.ArgumentParser:
     made = command("gallery", gallery)
     made.add_argument("name", help="a data set that `data` lists")
     made.add_argument("--out", type=Path, help="file (default: NAME.png)")
+
+    made = command("models", models)
+    made.add_argument("--out", type=Path, help="file, docs/models.md (default: show it)")
 
     command("list", list_runs)
     command("doctor", doctor)

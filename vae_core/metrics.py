@@ -94,6 +94,41 @@ def entropy(shares: ArrayLike) -> FloatArray:
     return np.asarray(-(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=1) + 0.0)
 
 
+def knn_accuracy(
+    known: ArrayLike, known_y: ArrayLike, codes: ArrayLike, y: ArrayLike, *, k: int = 10
+) -> float:
+    """Returns the share of codes (M, D) whose label the k nearest known codes (N, D) name.
+
+    The commonest label among them decides; of equals, the lowest.
+
+    Raises:
+        InputError: k is not in 1..N.
+    """
+    n_classes = int(max(np.max(known_y), np.max(y))) + 1
+    shares = class_shares(known_y, neighbours(known, codes, k), n_classes)
+    return float((shares.argmax(axis=1) == np.asarray(y)).mean())
+
+
+def prior_divergence(codes: ArrayLike) -> float:
+    """Returns KL(N(m, C) || N(0, I)) of the Gaussian fitted to codes (N, D), in nats.
+
+    0.5 (tr C + m^T m - D - log det C): how far codes, taken together, are from the prior. A
+    direction without any spread makes it infinite.
+    """
+    codes = np.asarray(codes, np.float64)
+    mean = codes.mean(axis=0)
+    covariance = np.cov(codes, rowvar=False, bias=True).reshape(len(mean), len(mean))
+    sign, logdet = np.linalg.slogdet(covariance)
+    if sign <= 0:
+        return math.inf
+    return float(0.5 * (np.trace(covariance) + mean @ mean - len(mean) - logdet))
+
+
+def agreement(shares: ArrayLike) -> FloatArray:
+    """Returns the share of the commonest class, (M,), of class shares (M, C)."""
+    return np.asarray(np.asarray(shares, np.float64).max(axis=1))
+
+
 def round_trip(z: ArrayLike, back: ArrayLike) -> FloatArray:
     """Returns how far places z (M, D) are from where decoding and encoding puts them, (M,)."""
     away = np.asarray(z, np.float64) - np.asarray(back, np.float64)

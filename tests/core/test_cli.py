@@ -76,6 +76,7 @@ def test_recipes_are_listed_with_their_settings(answer: Answer) -> None:
         "export",
         "data",
         "gallery",
+        "models",
         "list",
         "doctor",
     ],

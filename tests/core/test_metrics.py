@@ -177,3 +177,43 @@ def test_metrics_may_be_asked_for_by_many_threads_at_once(rng: np.random.Generat
 def test_no_codes_have_no_metric() -> None:
     session = open_session(open_run(SHIPPED / "vae-keras-dense"))
     assert session.metric(np.zeros((0, 2))).shape == (0, 2, 2)
+
+
+def test_knn_accuracy_is_scikit_learns(rng: np.random.Generator) -> None:
+    neighbors = pytest.importorskip("sklearn.neighbors")
+    y, some_y = rng.integers(0, 4, 300), rng.integers(0, 4, 120)
+    codes, some = (
+        rng.normal(size=(300, 2)) + y[:, None],
+        rng.normal(size=(120, 2)) + some_y[:, None],
+    )
+    for k in (1, 5, 10):
+        oracle = neighbors.KNeighborsClassifier(k).fit(codes, y)
+        wanted = oracle.score(some, some_y)
+        assert metrics.knn_accuracy(codes, y, some, some_y, k=k) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_the_fitted_gaussians_divergence_is_torchs(rng: np.random.Generator) -> None:
+    import torch
+    from torch.distributions import MultivariateNormal, kl_divergence
+
+    codes = rng.normal(size=(400, 3)) @ rng.normal(size=(3, 3)) + [1.0, -2.0, 0.5]
+    fitted = MultivariateNormal(
+        torch.from_numpy(codes.mean(0)), torch.from_numpy(np.cov(codes.T, bias=True))
+    )
+    prior = MultivariateNormal(torch.zeros(3).double(), torch.eye(3).double())
+    wanted = float(kl_divergence(fitted, prior))
+    assert metrics.prior_divergence(codes) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_codes_of_the_prior_are_near_it_and_moved_or_flat_ones_are_not(
+    rng: np.random.Generator,
+) -> None:
+    codes = rng.normal(size=(20_000, 2))
+    assert metrics.prior_divergence(codes) < 1e-3
+    assert metrics.prior_divergence(codes + np.array([3.0, 0.0])) == pytest.approx(4.5, abs=0.1)
+    assert metrics.prior_divergence(codes * [1.0, 0.0]) == np.inf
+
+
+def test_neighbours_of_one_class_agree() -> None:
+    shares = metrics.class_shares([0, 0, 1], [[0, 1], [1, 2]], 2)
+    assert metrics.agreement(shares).tolist() == [1.0, 0.5]

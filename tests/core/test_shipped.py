@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vae_core import data, runs
+from vae_core import data, model_table, runs
 from vae_core.evaluation import evaluate
 from vae_core.inference import open_session
 from vae_core.recipes import RECIPES
@@ -112,3 +112,21 @@ def test_an_autoencoder_reconstructs_better_than_its_twin(ae: str, vae: str) -> 
     a, b = (runs.open_run(runs.SHIPPED / name).card.metrics["test"] for name in (ae, vae))
     assert a["recon"] < b["recon"]
     assert a["mse"] < b["mse"]
+
+
+def test_the_page_of_the_runs_is_what_the_command_writes() -> None:
+    shipped = [run for run in runs.list_runs(runs.SHIPPED) if isinstance(run, runs.Run)]
+    written = (runs.SHIPPED.parent / "docs" / "models.md").read_text(encoding="utf-8")
+    assert written == model_table.page(shipped)  # type: python -m vae_core models --out ...
+    assert all(f"`{run.id}`" in written for run in shipped)
+
+
+@pytest.mark.parametrize(("ae", "vae"), TWINS)
+def test_the_articles_claims_hold_of_the_twins(ae: str, vae: str) -> None:
+    """Off centre and unbounded, unequal areas: the autoencoder; near N(0, I): the VAE."""
+    a, b = (runs.open_run(runs.SHIPPED / name).card.metrics["survey"] for name in (ae, vae))
+    assert a["prior_kl"] > 4 * b["prior_kl"]
+    assert a["radius"] > 2 * b["radius"]
+    assert b["centre"] < 0.5
+    assert 0.7 < b["std_least"] <= b["std_most"] < 1.5
+    assert a["class_most"] - a["class_least"] > b["class_most"] - b["class_least"]
