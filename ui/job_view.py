@@ -204,8 +204,8 @@ def _first_of_each(images: Images) -> str:
 
 
 def _images(job: Job) -> Images:
-    name = job.card.config.data.name
-    return _held_out.get(name, lambda: data.load(name, "held-out"))
+    wanted = job.card.config.data
+    return _held_out.get(wanted, lambda: data.load(wanted, "held-out"))
 
 
 def _when(look: live.Look) -> str:

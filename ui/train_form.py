@@ -136,7 +136,7 @@ def _preset() -> tuple[RunConfig, str, str]:
     asked = state.chosen("recipe")
     if asked in RECIPES and state.chosen("kind") is None:
         state.choose(kind=_kind(asked))
-    kind = choose_one("kind", t("train.kind"), kinds)
+    kind = choose_one("kind", t("train.kind"), kinds, wrap=True)
     names = [name for name in RECIPES if _kind(name) == kind]
     first = FIRST if FIRST in names else names[0]
     recipe = state.choice("recipe", names, first)

@@ -122,6 +122,9 @@ def _place(name: str) -> str | None:
 
 def _check(path: Path, name: str) -> None:
     run = runs.open_run(path)
+    if run.card.config.data.folder is not None:
+        # whoever sends a run shall not choose which of this machine's folders is read for it
+        raise _unusable(name, "its pictures lie in a folder of another machine")
     # an unfinished run's weights are not held against its card: a run that travels is whole
     if run.weights_sha256 != run.card.weights_sha256:
         raise _unusable(name, "its weights are not those of its card")

@@ -70,7 +70,7 @@ def _is_alike(run: Run, config: RunConfig, device: str, threads: int, machine: s
         bool(card.seconds and card.epochs_done and "n_train" in card.data)
         and (card.device, card.threads, card.versions.get("machine")) == (device, threads, machine)
         and known.model == config.model
-        and known.data.name == config.data.name
+        and known.data.model_copy(update={"limit": config.data.limit}) == config.data
         and known.data.limit in (None, config.data.limit)
         and known.train.batch_size == config.train.batch_size
         and known.train.precision == config.train.precision
@@ -116,8 +116,8 @@ def _take_steps(config: RunConfig, device: str, threads: int) -> Estimate:
     began = time.monotonic()
     torch.set_num_threads(threads)
     where = resolve_device(device)
-    images = data.load(config.data.name, "train")
-    held_out = data.load(config.data.name, "held-out")
+    images = data.load(config.data, "train")
+    held_out = data.load(config.data, "held-out")
     trainer = Trainer(config, images, held_out, device=where)
     start = time.monotonic() - began
     # a pass without gradients costs about a third of one with them

@@ -103,6 +103,9 @@ def tampered(files: dict[str, bytes], what: str) -> dict[str, bytes]:
         card["epochs_done"], card["config"]["train"]["epochs"] = 1, 9
         card["weights_sha256"] = "0" * 64
         changed[f"{stem}/{runs.CARD}"] = json.dumps(card).encode()
+    elif what == "folder":
+        card["config"]["data"] |= {"name": "folder", "folder": "/etc"}
+        changed[f"{stem}/{runs.CARD}"] = json.dumps(card).encode()
     elif what == "card":
         card["surprise"] = 1
         changed[f"{stem}/{runs.CARD}"] = json.dumps(card).encode()
@@ -114,7 +117,7 @@ def tampered(files: dict[str, bytes], what: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    "what", ["weights", "other weights of an unfinished run", "card", "no card", "frame"]
+    "what", ["weights", "other weights of an unfinished run", "card", "no card", "frame", "folder"]
 )
 def test_a_run_that_is_not_sound_is_refused_and_leaves_nothing(
     what: str, small_run: Callable[..., Path], shelf: Path
