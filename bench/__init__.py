@@ -8,6 +8,8 @@ plain JSON values. Ratios are measured interleaved in one run, since a machine's
 BENCHMARKS = {
     "training": "one training epoch against the well-known PyTorch VAE example's way",
     "launch": "from the start command to a health answer, a ready map and exact clicked pictures",
+    "kills": "kill -9 of worker and server at random times: nothing lost, bit-identical in the end",
+    "rush": "thirty sessions press Train in a second while others click on the map",
     "map": "the latent map in a browser: visits, hovering, previews, clicks, a long lesson",
 }
 

@@ -1,7 +1,7 @@
 """Every sentence that a person reads on a screen, in the language of the session.
 
-One catalogue a language in `locales/`, addressed as "section.name". The core's own error sentences
-are the English ones, so they stand only there and the other catalogues translate them.
+One catalogue a language in `locales/`, addressed as "section.name". The core's own sentences, of
+errors and of recipes, are the English ones: they stand only there, other catalogues translate them.
 """
 
 import re
@@ -14,6 +14,7 @@ import streamlit as st
 
 from ui import state
 from vae_core.errors import MESSAGES, PlaygroundError
+from vae_core.recipes import RECIPES
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "ko": "한국어"}
 LOCALES = Path(__file__).parent / "locales"
@@ -53,6 +54,7 @@ def catalogue(language: str) -> Mapping[str, str]:
     }
     if language == "en":
         entries |= {f"error.{key}": sentence for key, sentence in MESSAGES.items()}
+        entries |= {f"recipe.{name}": recipe.summary for name, recipe in RECIPES.items()}
     return entries
 
 

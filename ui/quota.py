@@ -14,12 +14,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import runtime
 
+from vae_core.archives import MAX_ARCHIVE
 from vae_core.pictures import MAX_BYTES
 
 FRAME = 64 * 2**10  # what a multipart body holds beside its file
-MAX_BODY = MAX_BYTES + FRAME
-MAX_SESSION = 4 * MAX_BODY
-MAX_TOTAL = 50 * MAX_BODY
+MAX_BODY = max(MAX_BYTES, MAX_ARCHIVE) + FRAME
+MAX_SESSION = 2 * MAX_BODY
+MAX_TOTAL = 16 * MAX_BODY
 
 Key = tuple[str, str]  # session and file
 UPLOAD = re.compile(r".*/_stcore/upload_file/(?P<session>[^/]+)/(?P<file>[^/]+)/?")
@@ -123,8 +124,9 @@ def _claimed(scope: Scope) -> int:
 
 async def _refusal(scope: Scope, receive: Receive, send: Send) -> None:
     sentence = (
-        f"This is too much to send: a picture may have up to {MAX_BYTES // 2**20} MB, and only a "
-        "few are kept at a time; choose a smaller one or remove another first."
+        f"This is too much to send: a picture may have up to {MAX_BYTES // 2**20} MB, a run up to "
+        f"{MAX_ARCHIVE // 2**20} MB, and only a few are kept at a time; choose a smaller one or "
+        "remove another first."
     )
     headers = {"Cache-Control": "no-store", "Connection": "close"}
     await JSONResponse({"error": sentence}, 413, headers)(scope, receive, send)

@@ -53,6 +53,12 @@ class Memory(Generic[V]):
                 future.set_exception(error)
         return future.result()
 
+    def peek(self, key: Hashable) -> V | None:
+        """Returns what is known under a key, without waiting for it or working it out."""
+        with self._lock:
+            future = self._kept.get(key)
+        return future.result() if future and future.done() and not future.exception() else None
+
 
 _runs: Memory[tuple[Run | BrokenRun, ...]] = Memory(1)
 _sessions: Memory[Session] = Memory(16)

@@ -22,11 +22,18 @@ SCREENS = {
         "encode_yours": ":material/draw:",
     },
     "compare": {"compare": ":material/compare:"},
+    "train": {"train": ":material/model_training:", "runs": ":material/folder_open:"},
 }
 # the others have run pickers of their own
 ONE_RUN = ("latent_map", "interpolate", "encode_yours", "generate")
 # what a screen can show, where it is more than codes in their plane
-SHOWN = {"latent_map": controls.mapped_runs, "generate": controls.every_run}
+SHOWN = {
+    "latent_map": controls.mapped_runs,
+    "generate": controls.every_run,
+    "train": controls.every_run,
+    "runs": controls.every_run,
+}
+WITHOUT_RUNS = ("train", "runs")  # these work before there is any run
 
 state.begin()
 
@@ -58,7 +65,7 @@ with st.sidebar:
     controls.tell_left_out(runs)
 
 try:
-    if runs:
+    if runs or screen in WITHOUT_RUNS:
         page.run()
     else:
         st.title(page.title)

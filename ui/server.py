@@ -26,6 +26,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui import assets, controls, head_start, layers, packing, resources, tiles
+from ui.owner import OwnerCookie
 from ui.quota import UploadQuota
 from ui.selection import Selection, select
 from ui.views import View, has_plane, n_classes, view
@@ -34,6 +35,7 @@ from vae_core.errors import InputError, PlaygroundError
 from vae_core.exports import png_bytes
 from vae_core.inference import to_uint8
 from vae_core.runs import BrokenRun, Run
+from vae_core.supervisor import Supervisor
 
 MAX_FRAMES = 501
 NEIGHBOURS = 8  # of an image, in each space
@@ -571,6 +573,7 @@ def _with_body(answer: Response, body: bytes) -> Response:
 middleware = [
     Middleware(SecurityHeaders),
     Middleware(UploadQuota),
+    Middleware(OwnerCookie),
     Middleware(PackedStatic),
     Middleware(HeadStart),
 ]
@@ -592,8 +595,11 @@ async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     later = threading.Timer(FIRST_VISIT_S, _warm_up_later)
     later.daemon = True
     later.start()
+    supervisor = Supervisor()
+    supervisor.start()
     yield {}
     later.cancel()
+    supervisor.stop()  # trainings go on; the next server finds them
 
 
 def _pack_assets() -> None:

@@ -161,6 +161,29 @@ def loss_curves(history: Iterable[Mapping[str, Any]]) -> go.Figure:
     return figure
 
 
+def term_curves(history: Iterable[Mapping[str, Any]], term: str, title: str = "") -> go.Figure:
+    """Returns one term by epoch, in nats per image; held-out solid, training dotted.
+
+    Reconstruction and KL differ by a factor of twenty: each has axes of its own.
+
+    Args:
+        history: The lines of a run's history, as in `loss_curves`.
+        term: "total", "recon" or "kl".
+        title: What stands above.
+    """
+    figure = loss_curves(line for line in history if line.get("epoch"))
+    figure.data = [trace for trace in figure.data if trace.meta["term"] == term]
+    for trace in figure.data:
+        trace.name = trace.meta["part"].replace("_", "-")
+        trace.mode = "lines+markers"
+    figure.update_layout(
+        title={"text": title, "font": {"size": 14}, "x": 0, "xanchor": "left"},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        height=260,
+    )
+    return figure
+
+
 def _bare_layout() -> dict[str, Any]:
     return {
         "template": "none",

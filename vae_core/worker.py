@@ -341,7 +341,7 @@ def command_line(arguments: list[str]) -> str:
     return shlex.join(["python", "-m", "vae_core", *arguments])
 
 
-def stand_back() -> None:
+def _stand_back() -> None:
     """Gives the processor to whoever else wants it: training can wait, a click cannot."""
     wished = os.environ.get("LATENT_NICE", "")
     niceness = min(int(wished), 19) if wished.isdecimal() else NICENESS
@@ -357,7 +357,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m vae_core.worker", description=__doc__)
     parser.add_argument("run", type=Path, help="folder of a run that `create_run` made")
     path = parser.parse_args().run
-    stand_back()
+    _stand_back()
     try:
         for event in train_run(path):
             if isinstance(event, EpochEnd):

@@ -15,6 +15,7 @@ from vae_core.data import load_gallery
 
 ROOT = Path(__file__).parents[2]
 MakeRun = Callable[..., Path]  # the fixtures of conftest.py
+WITHOUT_RUNS = ("train", "runs")  # screens that work before there is any run
 SCREENS = [path.stem for path in sorted((ROOT / "pages").glob("*.py"))]
 LOCALES = {"en": "en-US", "ko": "ko-KR"}
 
@@ -105,13 +106,23 @@ def test_comparing_unknown_runs_tells_both_and_shows_the_twins(shelf: MakeRun) -
     assert app.get_by_key("choose-right").value == "vae-tiny"
 
 
-@each_screen
+@pytest.mark.parametrize("screen", [name for name in SCREENS if name not in WITHOUT_RUNS])
 @each_language
 def test_without_any_run_a_screen_says_how_to_train_one(
     screen: str, language: str, make_run: MakeRun
 ) -> None:
     app = visit(screen, language)
     assert [info.value for info in app.info] == [catalogue(language)["run.none"]]
+
+
+@pytest.mark.parametrize("screen", WITHOUT_RUNS)
+@each_language
+def test_without_any_run_one_can_be_trained_or_taken_in(
+    screen: str, language: str, make_run: MakeRun
+) -> None:
+    app = visit(screen, language)
+    assert app.title[0].value == catalogue(language)[f"{screen}.title"]
+    assert not app.error
 
 
 def truncated(folder: Path) -> None:
