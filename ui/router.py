@@ -21,12 +21,16 @@ SCREENS = {
         "generate": ":material/grid_view:",
         "encode_yours": ":material/draw:",
     },
-    "compare": {"compare": ":material/compare:"},
+    "compare": {"compare": ":material/compare:", "high_dimensions": ":material/bubble_chart:"},
 }
 # the others have run pickers of their own
-ONE_RUN = ("latent_map", "interpolate", "encode_yours", "generate")
+ONE_RUN = ("latent_map", "interpolate", "encode_yours", "generate", "high_dimensions")
 # what a screen can show, where it is more than codes in their plane
-SHOWN = {"latent_map": controls.mapped_runs, "generate": controls.every_run}
+SHOWN = {
+    "latent_map": controls.mapped_runs,
+    "generate": controls.every_run,
+    "high_dimensions": controls.every_run,
+}
 
 state.begin()
 
@@ -52,7 +56,8 @@ state.enter(screen)
 runs = SHOWN.get(screen, controls.planar_runs)()
 with st.sidebar:
     if runs and screen in ONE_RUN:
-        controls.pick_run("run", t("run.label"), controls.current_run(runs), runs)
+        current = controls.current_run(runs, wide=screen == "high_dimensions")
+        controls.pick_run("run", t("run.label"), current, runs)
     controls.palette_switch()
     controls.language_switch()
     controls.tell_left_out(runs)
