@@ -183,6 +183,8 @@ def _look(folder: Path) -> Watched:
             return Watched("failed", reason=str(told["reason"]))
         if time.time() - float(told["heartbeat"]) > PATIENCE_S and not _has_worker(folder):
             return Watched("none")
+        if told["status"] == "waiting" and (folder / STOP).exists():
+            return Watched("none")
         return Watched(str(told["status"]), float(told["share"]), float(told["seconds"]))
     except (OSError, ValueError, KeyError, TypeError):
         return Watched("none")
