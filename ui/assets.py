@@ -14,7 +14,12 @@ import plotly
 from ui.packing import pack
 
 _UI = Path(__file__).parent
-_COMPONENTS = ("draw_pad", "latent_map", "picture_sheet")  # folders of scripts and styles
+_COMPONENTS = (
+    "draw_pad",
+    "latent_map",
+    "picture_sheet",
+    "projection_view",
+)  # folders of scripts and styles
 
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 

@@ -60,9 +60,14 @@ def palette_switch() -> None:
     choose_one("palette", t("palette.label"), {name: t(f"palette.{name}") for name in PALETTES})
 
 
-def choose_one(name: str, label: str, options: Mapping[str, str], **looks: Any) -> str:
-    """A row of options, code to text, of which one is on, at first the first; returns its code."""
-    picked = state.choice(name, options, next(iter(options)))
+def choose_one(
+    name: str, label: str, options: Mapping[str, str], *, default: str = "", **looks: Any
+) -> str:
+    """A row of options, code to text, of which one is on; returns its code.
+
+    At first that is the default, or the first of them.
+    """
+    picked = state.choice(name, options, default or next(iter(options)))
     st.segmented_control(
         label,
         list(options),
@@ -125,15 +130,19 @@ def mapped_runs() -> tuple[Run, ...]:
     return tuple(run for run in resources.runs() if isinstance(run, Run) and has_plane(run))
 
 
-def current_run(runs: Iterable[Run] | None = None) -> Run:
-    """The run that the sidebar's picker shows: of `runs`, by default the planar ones."""
-    return run_for(state.chosen("run"), planar_runs() if runs is None else runs)
+def current_run(runs: Iterable[Run] | None = None, *, wide: bool = False) -> Run:
+    """The run that the sidebar's picker shows: of `runs`, by default the planar ones.
+
+    At first that is one that one should see first, of the wide ones if `wide` and there are any.
+    """
+    return run_for(state.chosen("run"), planar_runs() if runs is None else runs, wide=wide)
 
 
-def run_for(asked: str | None, runs: Iterable[Run]) -> Run:
+def run_for(asked: str | None, runs: Iterable[Run], *, wide: bool = False) -> Run:
     """The run of that id; the one to see first where there is none of it."""
     offered = {run.id: run for run in runs}
-    best = min(first_of(offered.values()), key=_test_total)
+    broad = [run for run in offered.values() if wide and run.card.config.model.latent_dim > 2]
+    best = min(first_of(broad or offered.values()), key=_test_total)
     return offered.get(asked or "", best)
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
 from vae_core import data, inference, latent, thumbnails
 from vae_core import runs as run_folders
 from vae_core.errors import RunError
@@ -64,6 +66,7 @@ _runs: Memory[tuple[Run | BrokenRun, ...]] = Memory(1)
 _sessions: Memory[Session] = Memory(16)
 _codes: Memory[Codes] = Memory(32)
 _ledgers: Memory[Ledger] = Memory(32)
+_indices: Memory[np.ndarray] = Memory(4)
 _planes: Memory[latent.Plane] = Memory(64)
 _thumbnails: Memory[bytes] = Memory(64)
 _layers: Memory[dict[str, Any]] = Memory(96)
@@ -112,6 +115,11 @@ def gallery_codes(run: Run) -> Codes:
         return session(run).encode(images.x, images.y if session(run).n_classes else None)
 
     return _codes.get(_key(run), make)
+
+
+def gallery_indices(run: Run) -> np.ndarray:
+    """Returns the maps of codes by which a VQ-VAE stands for each image of its gallery."""
+    return _indices.get(_key(run), lambda: session(run).encode_indices(gallery(run).x))
 
 
 def gallery_ledger(run: Run) -> Ledger:

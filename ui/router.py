@@ -21,15 +21,16 @@ SCREENS = {
         "generate": ":material/grid_view:",
         "encode_yours": ":material/draw:",
     },
-    "compare": {"compare": ":material/compare:"},
+    "compare": {"compare": ":material/compare:", "high_dimensions": ":material/bubble_chart:"},
     "train": {"train": ":material/model_training:", "runs": ":material/folder_open:"},
 }
 # the others have run pickers of their own
-ONE_RUN = ("latent_map", "interpolate", "encode_yours", "generate")
+ONE_RUN = ("latent_map", "interpolate", "encode_yours", "generate", "high_dimensions")
 # what a screen can show, where it is more than codes in their plane
 SHOWN = {
     "latent_map": controls.mapped_runs,
     "generate": controls.every_run,
+    "high_dimensions": controls.every_run,
     "train": controls.every_run,
     "runs": controls.every_run,
 }
@@ -59,7 +60,8 @@ state.enter(screen)
 runs = SHOWN.get(screen, controls.planar_runs)()
 with st.sidebar:
     if runs and screen in ONE_RUN:
-        controls.pick_run("run", t("run.label"), controls.current_run(runs), runs)
+        current = controls.current_run(runs, wide=screen == "high_dimensions")
+        controls.pick_run("run", t("run.label"), current, runs)
     controls.palette_switch()
     controls.language_switch()
     controls.tell_left_out(runs)

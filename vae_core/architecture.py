@@ -15,6 +15,7 @@ from vae_core.config import ModelConfig
 from vae_core.models import build
 from vae_core.models.vq import Codebook
 
+FLOWING = ("encoder", "decoder")  # parts that an image passes through, layer by layer
 Shape = tuple[int, ...]  # of one image's tensor, without the batch axis
 
 
@@ -65,6 +66,10 @@ def architecture(config: ModelConfig) -> Architecture:
     seen: dict[str, list[Layer]] = {}
     entered: dict[str, Shape] = {}
     for name, part in model.named_children():
+        if isinstance(part, Codebook):
+            entered[name] = tuple(part.vectors.shape)
+        if name not in FLOWING:
+            continue
         part.register_forward_pre_hook(_entry(entered, seen, name))
         for module in part.modules():
             if not any(True for _ in module.children()):
@@ -77,7 +82,7 @@ def architecture(config: ModelConfig) -> Architecture:
         Part(name, entered.get(name, ()), tuple(seen.get(name, ())), count(part))
         for name, part in model.named_children()
     )
-    return Architecture(parts, count(model))
+    return Architecture(parts, sum(part.parameters for part in parts))
 
 
 def count(module: nn.Module) -> int:

@@ -156,6 +156,10 @@ MESSAGES: Mapping[str, str] = {
     "selection-other-images": (
         "The outline was drawn on the map of {run}, which shows other images: draw it here."
     ),
+    "projections-busy": (
+        "{limit} projections are under way or waiting, and no more are taken at a time: wait for "
+        "one to end, or stop one."
+    ),
     "selection-empty": "No image lies inside this outline: draw it around at least one.",
     # drawings and picture files
     "input-blank": (

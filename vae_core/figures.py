@@ -184,6 +184,97 @@ def term_curves(history: Iterable[Mapping[str, Any]], term: str, title: str = ""
     return figure
 
 
+def usage_bars(shares: ArrayLike) -> go.Figure:
+    """Returns how often each code of a codebook is used, shares (K,), in falling order."""
+    falling = np.argsort(-np.asarray(shares, np.float64), kind="stable")
+    figure = go.Figure(
+        go.Bar(
+            y=100 * np.asarray(shares, np.float64)[falling],
+            customdata=falling,
+            marker={"color": PETROFF10[0], "line": {"width": 0}},
+            hovertemplate="%{customdata}: %{y:.2f} %<extra></extra>",
+        )
+    )
+    figure.update_layout(_bare_layout(), bargap=0.1)
+    figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False)
+    figure.update_yaxes(ticksuffix=" %", gridcolor=HAIRLINE, zeroline=False)
+    return figure
+
+
+def unit_bars(kl: ArrayLike, active: ArrayLike, order: ArrayLike) -> go.Figure:
+    """Returns each latent unit's KL (D,) in nats, in the given order; idle units in grey."""
+    order = np.asarray(order)
+    heights, works = np.asarray(kl, np.float64)[order], np.asarray(active)[order]
+    figure = go.Figure(
+        go.Bar(
+            x=[str(unit + 1) for unit in order.tolist()],
+            y=heights,
+            marker={"color": [PETROFF10[0] if on else PETROFF10[3] for on in works.tolist()]},
+            hovertemplate="%{x}: %{y:.3f} nats<extra></extra>",
+        )
+    )
+    figure.update_layout(_bare_layout(), bargap=0.1)
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_yaxes(title_text="nats", gridcolor=HAIRLINE, zeroline=False)
+    return figure
+
+
+def projection_scatter(
+    places: ArrayLike,
+    y: ArrayLike,
+    *,
+    class_names: Sequence[str],
+    palette: Sequence[str] = PETROFF10,
+    legend: bool = True,
+) -> go.Figure:
+    """Returns a projection's places (N, 2) or (N, 3), coloured by label y (N,).
+
+    One trace a class, `customdata` the points' rows. Axes have no numbers, since a projection has
+    no units; across and up have one scale.
+
+    Raises:
+        InputError: Places and labels do not fit each other.
+    """
+    points, labels = np.asarray(places, np.float32), np.asarray(y)
+    if points.ndim != 2 or points.shape[1] not in (2, 3) or labels.shape != points.shape[:1]:
+        raise InputError(
+            "input-shape", what="A projection", wanted="(N, 2) or (N, 3)", value=points.shape
+        )
+    solid = points.shape[1] == 3
+    figure = go.Figure()
+    for label, name in enumerate(class_names):
+        rows = np.flatnonzero(labels == label)
+        where = dict(zip("xyz", points[rows].T, strict=False))
+        figure.add_trace(
+            (go.Scatter3d if solid else go.Scattergl)(
+                **where,
+                customdata=rows.astype(np.int32),
+                mode="markers",
+                name=name,
+                uid=f"class-{label}",
+                marker={"color": _colour(palette, label), "size": 2.5 if solid else 4},
+                opacity=0.8,
+                hovertemplate=f"<b>{name}</b><extra></extra>",
+            )
+        )
+    bare = {"showticklabels": False, "zeroline": False, "title": "", "gridcolor": HAIRLINE}
+    figure.update_layout(_bare_layout())
+    figure.update_layout(
+        margin={"l": 4, "r": 4, "t": 4, "b": 4},
+        hovermode="closest",
+        dragmode="turntable" if solid else "pan",
+        showlegend=legend,
+        legend={"orientation": "h", "itemsizing": "constant", "y": 1.02, "yanchor": "bottom"},
+    )
+    if solid:
+        axis = {**bare, "showbackground": False, "showspikes": False}
+        figure.update_layout(scene={f"{name}axis": axis for name in "xyz"} | {"aspectmode": "data"})
+    else:
+        figure.update_xaxes(bare, constrain="domain")
+        figure.update_yaxes(bare, scaleanchor="x", scaleratio=1)
+    return figure
+
+
 def _bare_layout() -> dict[str, Any]:
     return {
         "template": "none",

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vae_core.errors import InputError
 from vae_core.latent import CodeArray
-from vae_core.metrics import bandwidth
+from vae_core.metrics import bandwidth, entropy
 
 QUANTILES = (0.01, 0.99)  # at 0 and 1 the normal quantile is infinite
 MAX_SIDE = 40  # of a grid
@@ -139,6 +139,37 @@ def units(mu: ArrayLike, kl: ArrayLike) -> Units:
     weight = mean if mean.any() else variance
     order = np.argsort(-weight, kind="stable")
     return Units(mean, variance, order, variance > ACTIVE)
+
+
+class Usage(NamedTuple):
+    """How often a codebook's vectors are used: each one's share (K,), and the perplexity.
+
+    The perplexity is the exponential of the shares' entropy: K where all are used alike, 1 where
+    one does all the work.
+    """
+
+    shares: NDArray[np.float64]
+    perplexity: float
+
+
+def usage(indices: ArrayLike, size: int) -> Usage:
+    """Returns how often each of `size` vectors stands in maps of indices, of any shape."""
+    counts = np.bincount(np.asarray(indices).ravel(), minlength=size)
+    shares = counts / max(int(counts.sum()), 1)
+    return Usage(shares, float(np.exp(entropy(shares[None])[0])))
+
+
+def noisy(x: ArrayLike, std: float, *, seed: int) -> NDArray[np.float32]:
+    """Returns images x in [0, 1] plus Gaussian noise, cut to [0, 1] again, of the same shape."""
+    x = np.asarray(x, np.float32)
+    noise = np.random.default_rng(seed).standard_normal(x.shape, np.float32)
+    return np.asarray(np.clip(x + std * noise, 0.0, 1.0), np.float32)
+
+
+def mse(images: ArrayLike, x: ArrayLike) -> float:
+    """Returns the mean square difference per pixel."""
+    away = np.asarray(images, np.float64) - np.asarray(x, np.float64)
+    return float((away**2).mean())
 
 
 def _moved(

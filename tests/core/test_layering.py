@@ -14,7 +14,7 @@ FORBIDDEN = [
     ("bench", {"ui", "pages", "tests"}),
     *(
         (f"vae_core/{name}.py", ARRAYS_ONLY)
-        for name in ("latent", "figures", "metrics", "sampling")
+        for name in ("latent", "figures", "metrics", "projections", "sampling")
     ),
     ("vae_core/distributions.py", {"vae_core.models", "vae_core.losses"}),
     ("vae_core/models", {"vae_core.losses", "vae_core.training", "vae_core.runs"}),

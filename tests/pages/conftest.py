@@ -7,10 +7,23 @@ import pytest
 import torch
 
 from vae_core import runs
-from vae_core.config import DataConfig, DenseConfig, ModelConfig, RunConfig
+from vae_core.config import (
+    ConvConfig,
+    DataConfig,
+    DenseConfig,
+    ModelConfig,
+    ObjectiveConfig,
+    RunConfig,
+)
 from vae_core.models import build
 
 MakeRun = Callable[..., Path]
+CONV = ConvConfig(
+    encoder_channels=(2, 2, 2),
+    encoder_strides=(2, 2, 1),
+    decoder_channels=(2, 2, 2),
+    decoder_strides=(1, 2, 2),
+)
 
 
 @pytest.fixture
@@ -20,11 +33,18 @@ def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeRun:
     monkeypatch.setenv("LATENT_RUNS", str(tmp_path / "runs"))
 
     def make(
-        run_id: str, *, family: str = "vae", latent_dim: int = 2, total: float | None = 140.0
+        run_id: str,
+        *,
+        family: str = "vae",
+        latent_dim: int = 2,
+        total: float | None = 140.0,
+        noise: float = 0.0,
+        **model: object,
     ) -> Path:
-        network = DenseConfig(encoder_widths=(8,), decoder_widths=(8,))
+        network = CONV if family == "vq" else DenseConfig(encoder_widths=(8,), decoder_widths=(8,))
         config = RunConfig(
-            model=ModelConfig(family=family, network=network, latent_dim=latent_dim),
+            model=ModelConfig(family=family, network=network, latent_dim=latent_dim, **model),
+            objective=ObjectiveConfig(noise=noise),
             data=DataConfig(name="mnist-5k"),
         )
         folder = tmp_path / "runs" / run_id

@@ -15,7 +15,11 @@ from vae_core.errors import MESSAGES, PlaygroundError, RunError
 ROOT = Path(__file__).parents[2]
 SCRIPTS = [path for folder in ("ui", "pages") for path in sorted((ROOT / folder).rglob("*.py"))]
 TRANSLATIONS = [language for language in LANGUAGES if language != "en"]
-COMPONENTS = {"map": "latent_map", "pad": "draw_pad"}  # section of the catalogues -> folder
+COMPONENTS = {
+    "map": "latent_map",
+    "pad": "draw_pad",
+    "projections": "projection_view",
+}  # section of the catalogues -> folder
 HANGUL = re.compile("[가-힣]")
 
 

@@ -6,7 +6,9 @@ A view is a function of a run that draws itself into the page; `offered` says wh
 from collections.abc import Callable, Mapping
 
 from ui.generate.classes import classes
+from ui.generate.codebook import codebook
 from ui.generate.decoding import is_conditional
+from ui.generate.denoising import denoising, is_denoiser
 from ui.generate.grid import grid
 from ui.generate.network import network
 from ui.generate.reconstructions import reconstructions
@@ -24,6 +26,10 @@ def _has_plane(run: Run) -> bool:
     return _continuous(run) and run.card.config.model.latent_dim > 1
 
 
+def _has_codebook(run: Run) -> bool:
+    return run.card.config.model.family == "vq"
+
+
 def _any(run: Run) -> bool:
     return True
 
@@ -33,6 +39,8 @@ VIEWS: Mapping[str, tuple[Callable[[Run], None], Callable[[Run], bool]]] = {
     "grid": (grid, _has_plane),
     "samples": (samples, _continuous),
     "classes": (classes, is_conditional),
+    "codebook": (codebook, _has_codebook),
+    "denoise": (denoising, is_denoiser),
     "arithmetic": (arithmetic, _continuous),
     "traverse": (traverse, _continuous),
     "reconstruct": (reconstructions, _any),

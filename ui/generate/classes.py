@@ -20,8 +20,9 @@ def classes(run: Run) -> None:
 
     index = pick_digit("style", t("generate.style"), run, 4)
     own = int(gallery.y[index])
-    ordered = {str(k): names[k] for k in sorted(every.tolist(), key=lambda k: (k != 7, k))}
-    target = int(choose_one("as", t("generate.as"), ordered, wrap=True))
+    options = {str(k): name for k, name in enumerate(names)}
+    first = str(min(7, n_classes - 1))
+    target = int(choose_one("as", t("generate.as"), options, default=first, wrap=True))
     ten = decode(run, np.repeat(mu[index][None], n_classes, axis=0), every)
     st.html(
         prints.row(

@@ -45,12 +45,17 @@ def place(z: np.ndarray) -> str:
     return f"z = ({numbers})".replace("-", "\N{MINUS SIGN}")
 
 
-def png_button(images: np.ndarray, *, columns: int, file: str, key: str, gap: int = 0) -> None:
-    """Offers the pictures as a PNG in which each pixel is as large as the whole can bear."""
+def sheet_png(images: np.ndarray, *, columns: int, gap: int = 0) -> bytes:
+    """The pictures as a PNG, up to 8 times as large as they are."""
     scale = max(1, min(8, 4096 // (columns * images.shape[-1])))
+    return exports.png_bytes(images, columns=columns, scale=scale, gap=gap * scale)
+
+
+def png_button(images: np.ndarray, *, columns: int, file: str, key: str, gap: int = 0) -> None:
+    """Offers the pictures as a PNG."""
     st.download_button(
         t("generate.png"),
-        lambda: exports.png_bytes(images, columns=columns, scale=scale, gap=gap * scale),
+        lambda: sheet_png(images, columns=columns, gap=gap),
         f"{file}.png",
         "image/png",
         key=key,

@@ -50,9 +50,10 @@ def _part(part: Part, widest: int) -> str:
     layers = "".join(_block(block, widest) for block in blocks(part))
     heading = t(f"generate.part-{part.name}")
     size = t("generate.parameters", n=part.parameters)
+    shape = f'<li><span class="shape">{_shape(part.shape)}</span></li>' if part.shape else ""
     return (
         f'<section data-testid="part"><h3>{escape(heading)}</h3><span>{escape(size)}</span>'
-        f'<ol><li><span class="shape">{_shape(part.shape)}</span></li>{layers}</ol></section>'
+        f"<ol>{shape}{layers}</ol></section>"
     )
 
 

@@ -41,7 +41,7 @@ def arithmetic(run: Run) -> None:
     st.html(prints.row(parts))
     if kind == "digits":
         st.markdown(t("generate.originals"))
-        st.html(prints.row(map(prints.figure, originals, captions, strict=False)))
+        st.html(prints.row(map(prints.figure, originals, captions)))
     told(run, z, label)
 
 
@@ -73,9 +73,8 @@ def by_class(run: Run, name: str, default: int) -> tuple[np.ndarray, np.ndarray,
     """Mean code (D,), mean image (C, H, W) and label of a class."""
     gallery = resources.gallery(run)
     names = {str(k): plain(text) for k, text in enumerate(gallery.class_names)}
-    first = {str(default): names[str(default)]} | names  # the default comes first
-    ordered = {k: first[k] for k in sorted(first, key=lambda k: k != str(default))}
-    label = int(choose_one(f"mean-{name}", t("generate.term", name=name), ordered, wrap=True))
+    what = t("generate.term", name=name)
+    label = int(choose_one(f"mean-{name}", what, names, default=str(default), wrap=True))
     members = gallery.x[gallery.y == label]
     mean = to_uint8(members.mean(axis=0) / 255)
     mu = resources.gallery_codes(run).mu
