@@ -173,7 +173,7 @@ _ALL = (
         config=RunConfig(
             model=ModelConfig(family="vae", network=_LIGHT, output="tanh"),
             objective=ObjectiveConfig(likelihood="gaussian", beta=0.196),
-            train=TrainConfig(epochs=20, learning_rate=3e-3),
+            train=TrainConfig(epochs=8, learning_rate=3e-3),
         ),
     ),
     Recipe(
@@ -184,7 +184,7 @@ _ALL = (
         config=RunConfig(
             model=ModelConfig(family="ae", network=_LIGHT, output="tanh"),
             objective=ObjectiveConfig(likelihood="gaussian"),
-            train=TrainConfig(epochs=20, learning_rate=3e-3),
+            train=TrainConfig(epochs=8, learning_rate=3e-3),
         ),
     ),
     Recipe(
@@ -255,7 +255,7 @@ _ALL = (
         "minutes. " + _ONE_CYCLE.format(was="step decay"),
         config=RunConfig(
             model=ModelConfig(family="vae", network=_LIGHT, n_classes=10),
-            train=TrainConfig(epochs=20, learning_rate=3e-3),
+            train=TrainConfig(epochs=8, learning_rate=3e-3),
         ),
     ),
     Recipe(
