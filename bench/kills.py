@@ -21,7 +21,7 @@ from bench.stage import ROOT, say
 from vae_core import jobs, live, pulse, runs
 from vae_core.recipes import recipe
 
-PATIENCE_S = 120.0
+PATIENCE_S = 900.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
