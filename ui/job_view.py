@@ -65,13 +65,14 @@ def _tell_status(job: Job) -> None:
     st.subheader(plain(job.card.name))
     st.caption(f"`{job.id}`")
     fields = {"done": job.card.epochs_done, "epochs": job.epochs}
-    text = t(f"job.{job.status}", **fields)
     if job.status in jobs.WAITING:
         text = t("job.position", n=job.position)
         if job.starts_in is not None:
             text += " " + t("job.starts-in", time=duration(job.starts_in))
-    elif job.status == "running" and job.left is not None:
-        text += " " + t("job.left", time=duration(job.left))
+    else:
+        text = t(f"job.{job.status}", **fields)
+        if job.status == "running" and job.left is not None:
+            text += " " + t("job.left", time=duration(job.left))
     st.progress(job.share, text)
     if job.status == "silent":
         st.warning(t("job.silent-long"))

@@ -18,7 +18,7 @@ SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 def secret() -> str:
     """This browser's secret; without cookies one that lasts as long as the page stays open."""
-    kept = st.context.cookies.get(COOKIE, "")
+    kept = str(st.context.cookies.get(COOKIE, ""))
     if SECRET.fullmatch(kept):
         return kept
     return st.session_state.setdefault("owner", secrets.token_urlsafe(32))

@@ -27,7 +27,8 @@ def every() -> dict[str, Run | BrokenRun]:
 
 def table(found: Iterable[Run | BrokenRun]) -> None:
     """A line a run."""
-    rows = [_row(run, jobs.find(run.id)) for run in found]
+    known = {job.path: job for job in jobs.jobs()}
+    rows = [_row(run, known.get(run.path)) for run in found]
     st.dataframe(rows, hide_index=True, key="runs-table", alt=t("runs.table"))
 
 

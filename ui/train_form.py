@@ -96,9 +96,9 @@ def train_form() -> None:
 
 
 def _start_box(config: RunConfig, recipe: str, *, sound: bool) -> None:
-    devices = ("auto", *available_devices())
+    devices = {name: t(f"train.device-{name}") for name in ("auto", *available_devices())}
     device = st.selectbox(
-        t("train.device"), devices, format_func=lambda d: t(f"train.device-{d}"), key="device"
+        t("train.device"), list(devices), format_func=devices.__getitem__, key="device"
     )
     differs = _differences(config, RECIPES[recipe].config)
     if differs:
@@ -156,13 +156,13 @@ def _kind(recipe: str) -> str:
 
 def _data(config: RunConfig, source: str) -> tuple[RunConfig, bool]:
     """The data set: of those that are here, at first the recipe's own."""
-    names = presence.present()
+    names = {name: t(f"train.data-{name}") for name in presence.present()}
     own = config.data.name if config.data.name in names else GALLERY
     name = st.selectbox(
         t("train.data"),
-        names,
-        index=names.index(own),
-        format_func=lambda n: t(f"train.data-{n}"),
+        list(names),
+        index=list(names).index(own),
+        format_func=names.__getitem__,
         key=f"data-{source}",
         help=t("train.data-help"),
     )

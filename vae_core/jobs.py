@@ -149,7 +149,7 @@ class Job:
 
 def root() -> Path:
     """Returns the folder of the user's runs, which is where jobs are."""
-    return runs.runs_roots()[1]
+    return runs.runs_roots()[1].absolute()
 
 
 def places() -> dict[str, int]:

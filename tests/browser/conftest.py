@@ -51,7 +51,8 @@ def serving(runs: Path, folder: Path) -> Iterator[str]:
     log = folder / "log.txt"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
-    environment = {**os.environ, "LATENT_RUNS": str(runs)}
+    # trainings do not stand back here: on a busy machine they would wait for ever
+    environment = {**os.environ, "LATENT_RUNS": str(runs), "LATENT_NICE": "0"}
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
         try:

@@ -8,7 +8,14 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from vae_core.errors import InputError
-from vae_core.figures import GLYPH_GAP, PALETTES, PETROFF10, latent_scatter, loss_curves
+from vae_core.figures import (
+    GLYPH_GAP,
+    PALETTES,
+    PETROFF10,
+    latent_scatter,
+    loss_curves,
+    term_curves,
+)
 from vae_core.latent import Plane, class_centres
 
 Rng = np.random.Generator
@@ -138,3 +145,13 @@ def test_loss_curves_draw_each_term_of_each_part() -> None:
 
 def test_loss_curves_before_the_first_epoch_are_empty() -> None:
     assert len(loss_curves([]).data) == 0
+
+
+def test_one_term_has_axes_of_its_own_and_moments_within_an_epoch_are_left_out() -> None:
+    terms = {"total": 150.0, "recon": 144.0, "kl": 6.0}
+    history = [{"epoch": 0, "step": 3}, {"epoch": 1, "train": terms, "held_out": terms}]
+    figure = term_curves(history, "kl", "KL")
+    assert [(trace.name, list(trace.x), list(trace.y)) for trace in figure.data] == [
+        ("held-out", [1], [6.0]),
+        ("train", [1], [6.0]),
+    ]

@@ -454,3 +454,48 @@ def test_a_full_disk_refuses_a_job_and_leaves_nothing(
         with pytest.raises(PlaygroundError, match="No space left"):
             ask()
     assert [path for path in folder.iterdir() if not path.name.endswith(".lock")] == []
+
+
+# --- the terminal -----------------------------------------------------------------------------
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> object:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_terminal_lists_pauses_and_cancels(
+    ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vae_core.__main__ import main
+
+    path, other = ask(request="1"), ask(owner="ben", request="1")
+    assert main(["queue", "--json"]) == 0
+    listed = said(capsys)
+    assert isinstance(listed, list)
+    assert [(row["run"], row["position"]) for row in listed] == [(path.name, 1), (other.name, 2)]
+    assert main(["pause", path.name, "--json"]) == 0  # by its id alone
+    assert said(capsys) == {"run": path.name, "wish": "paused"}
+    assert main(["watch", str(path), "--json"]) == 0
+    state = said(capsys)
+    assert isinstance(state, dict)
+    assert state["status"] == "paused"
+    assert main(["pause", path.name]) == 0  # once more is no harm
+    assert main(["cancel", str(other)]) == 0
+    assert not other.exists()
+    assert main(["cancel", str(other)]) == 1
+    assert "no run" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as usage:
+        main(["pause"])
+    assert usage.value.code == 2
+
+
+def test_watching_a_failure_is_exit_code_one(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
+    from vae_core.__main__ import main
+
+    path = ask()
+    error = RunError("diverged", value="nan", epoch=1)
+    worker.write_state(path, "failed", runs.read_card(path), error=pulse.error_fields(error))
+    with pytest.raises(SystemExit) as failed:
+        main(["watch", str(path), "--json"])
+    assert failed.value.code == 1
+    assert "learning rate" in capsys.readouterr().out

@@ -22,6 +22,10 @@ def ann(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owner, "secret", lambda: ANN)
 
 
+def queued() -> list[jobs.Job]:
+    return [job for job in jobs.jobs() if job.status == "queued"]
+
+
 def press(app: AppTest, key: str) -> AppTest:
     app.get_by_key(key).click()
     return check(app.run())
@@ -39,7 +43,7 @@ def asked(app: AppTest, **settings: object) -> AppTest:
 def test_a_press_is_one_job_and_the_page_becomes_its_own(shelf: MakeRun) -> None:
     app = asked(visit("train", recipe="vae-shallow"), epochs=3, beta=2.0)
     app = press(app, "start")
-    (job,) = jobs.jobs()
+    (job,) = queued()
     assert app.query_params["run"] == job.id
     assert job.status == "queued"
     assert job.is_of(ANN)
@@ -55,7 +59,7 @@ def test_a_second_wish_is_a_second_job(shelf: MakeRun) -> None:
     app = press(app, "job-another")
     assert "run" not in app.query_params
     press(asked(app), "start")
-    assert len(jobs.jobs()) == 2
+    assert len(queued()) == 2
 
 
 @each_language
@@ -75,7 +79,7 @@ def test_a_full_queue_is_one_sentence(shelf: MakeRun, monkeypatch: pytest.Monkey
     monkeypatch.setattr(jobs, "MAX_WAITING", 0)
     app = press(asked(visit("train", recipe="vae-shallow")), "start")
     assert [error.value for error in app.error] == [str(RunError("queue-full", limit=0))]
-    assert jobs.jobs() == ()
+    assert queued() == []
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -89,7 +93,7 @@ def test_whoever_started_it_pauses_resumes_and_stops_it_and_nobody_else(
     shelf: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = press(asked(visit("train", recipe="vae-shallow")), "start")
-    (job,) = jobs.jobs()
+    (job,) = queued()
     monkeypatch.setattr(owner, "secret", lambda: BEN)
     other = visit("train", run=job.id)
     assert catalogue("en")["job.watching"] in texts(other)
@@ -133,7 +137,7 @@ def test_its_settings_are_taken_over_and_changed(shelf: MakeRun) -> None:
     assert app.get_by_key(f"knob-{run.id}-limit").value == 200
     app.get_by_key(f"knob-{run.id}-seed").set_value(5)
     press(check(app.run()), "start")
-    (twin,) = [job for job in jobs.jobs() if job.status == "queued"]
+    (twin,) = queued()
     assert twin.card.config == run.card.config.replace(train__seed=5)
 
 
