@@ -11,12 +11,20 @@ from ui.picture_sheet import picture_sheet
 from vae_core import figures, sampling
 from vae_core.runs import Run
 
-COLUMNS = 16  # of the codebook's sheet
+COLUMNS = 16  # of a large codebook's sheet
 DRAWS = 50
 
 
 def codebook(run: Run) -> None:
     """An image as a map of codes that can be swapped, the codebook, its use, draws of the prior."""
+    spelled(run)
+    used(run, len(resources.session(run).codebook))
+    drawn(run)
+
+
+@st.fragment
+def spelled(run: Run) -> None:
+    """The image and its map beside the codebook; only these run again when a code is swapped."""
     session = resources.session(run)
     size, side = len(session.codebook), session.code_side
     index = pick_digit("digit", t("generate.image"), run, 5)
@@ -66,7 +74,7 @@ def codebook(run: Run) -> None:
         chosen = picture_sheet(
             patches,
             key=f"codes-{run.id}",
-            columns=COLUMNS,
+            columns=COLUMNS if size > 64 else COLUMNS // 2,
             names=[t("generate.code", code=code) for code in range(size)],
             label=t("generate.codes-label", size=size),
             gap=2,
@@ -78,8 +86,6 @@ def codebook(run: Run) -> None:
             told = [f"{p}-{code}" for p, code in sorted(kept.items()) if code != own.flat[p]]
             _again(swaps="_".join(told) or None)
     st.caption(t("generate.about-codes-drawn"))
-    used(run, size)
-    drawn(run)
 
 
 def used(run: Run, size: int) -> None:
@@ -100,6 +106,7 @@ def used(run: Run, size: int) -> None:
     )
 
 
+@st.fragment
 def drawn(run: Run) -> None:
     """Maps of codes from the learned prior, decoded."""
     st.markdown(t("generate.code-prior"))
