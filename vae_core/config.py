@@ -26,9 +26,8 @@ class _Config(BaseModel):
 class DenseConfig(_Config):
     """Fully connected encoder and decoder, widths in the order the data meets them.
 
-    With `residual`, a layer as wide as the one before it is added to what came in, which is
-    normalized on the way into the layer (He et al. 2016, arXiv:1603.05027; Ba et al. 2016,
-    arXiv:1607.06450).
+    With `residual`, a layer as wide as the one before it is added to what came in (He et al. 2016,
+    arXiv:1512.03385): deep stacks then learn faster, and further.
     """
 
     kind: Literal["dense"] = "dense"

@@ -63,6 +63,12 @@ _NARROW = DenseConfig(
     decoder_widths=(256, 256, 256, 512),
     activation="silu",
 )
+_RESIDUAL = DenseConfig(
+    encoder_widths=(512, 256, 256, 256),
+    decoder_widths=(256, 256, 256, 256, 256, 256, 256, 256, 512),
+    activation="silu",
+    residual=True,
+)
 _ONE_CYCLE = (
     "One-cycle learning rate instead of {was}: decaying to almost nothing is worth several nats. "
 )
@@ -210,6 +216,16 @@ _ALL = (
         config=RunConfig(
             model=ModelConfig(family="vae", network=_DEEP, latent_dim=128),
             train=TrainConfig(epochs=6, learning_rate=2e-3),
+        ),
+    ),
+    Recipe(
+        name="vae-narrow-deep",
+        summary="Narrow, deep, residual dense VAE: the lowest loss that two units reach here.",
+        source="Ours: depth folds the plane into digits better than width does.",
+        differs="",
+        config=RunConfig(
+            model=ModelConfig(family="vae", network=_RESIDUAL),
+            train=TrainConfig(epochs=110, learning_rate=1.5e-3, weight_decay=0.01),
         ),
     ),
     Recipe(

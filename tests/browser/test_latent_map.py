@@ -99,7 +99,8 @@ def test_hover_previews_without_a_message_and_leaving_restores_the_pin(open_page
     page.wait_for_timeout(1000)  # tiles arrive
     error = np.mean((pixels(page) - decoded(session, shown_z(page))) ** 2.0)
     assert 10 * np.log10(255**2 / max(error, 1e-9)) > 35
-    assert all("/tiles/" in url for url in requests)
+    # tiles, and the sheet with the thumbnails of the points that were passed
+    assert all("/tiles/" in url or "/gallery/" in url for url in requests)
     seen = len(requests)
     for i in range(30):  # a place already seen costs nothing at all
         page.mouse.move(*inside(page, 0.79 - 0.01 * i, 0.6))

@@ -128,8 +128,8 @@ def test_a_residual_layer_that_adds_nothing_passes_its_input_on() -> None:
     block = build(EXTRA["residual"]).decoder[2]
     assert isinstance(block, Residual)
     with torch.no_grad():
-        block[1].weight.zero_()
-        block[1].bias.zero_()
+        block[0].weight.zero_()
+        block[0].bias.zero_()
     h = torch.randn(5, 16)
     torch.testing.assert_close(block(h), h)
 

@@ -45,6 +45,6 @@ def dense_stack(
         norm = nn.BatchNorm1d(fan_out) if batch_norm else None
         block = [nn.Linear(fan_in, fan_out), *after(norm, activation, dropout)]
         if residual and fan_in == fan_out:
-            block = [Residual(nn.LayerNorm(fan_in), *block)]
+            block = [Residual(*block)]
         layers += block
     return layers
