@@ -63,6 +63,7 @@ _NARROW = DenseConfig(
     decoder_widths=(256, 256, 256, 512),
     activation="silu",
 )
+_SMALL = DenseConfig(encoder_widths=(96, 96), decoder_widths=(96, 96), activation="silu")
 _ONE_CYCLE = (
     "One-cycle learning rate instead of {was}: decaying to almost nothing is worth several nats. "
 )
@@ -299,6 +300,17 @@ _ALL = (
             model=ModelConfig(family="ae", network=_NARROW),
             train=TrainConfig(epochs=40, learning_rate=2e-3),
             data=DataConfig(name="fashion-mnist"),
+        ),
+    ),
+    Recipe(
+        name="vae-beta",
+        summary="Small dense VAE for a series of betas: what more or less KL does to the plane.",
+        source="Beta-VAE (Higgins et al. 2017): recon + beta * KL.",
+        differs="784-96-96-(mu, logvar), 2-96-96-784, SiLU: small, so that a whole series travels. "
+        "12 epochs.",
+        config=RunConfig(
+            model=ModelConfig(family="vae", network=_SMALL),
+            train=TrainConfig(epochs=12, learning_rate=2e-3),
         ),
     ),
 )
