@@ -43,7 +43,7 @@ def frames(
     codes, y = np.asarray(codes, np.float64), np.asarray(y)
     colours = np.array([ImageColor.getrgb(one) for one in palette], np.uint8)[y % len(palette)]
     between = max(1, min(4, MAX_FRAMES // max(1, len(codes))))
-    beside = [sheet and _sheet(sheet) for sheet in sheets]
+    beside = [None if sheet is None else _sheet(sheet) for sheet in sheets]
     last = len(codes) - 1
     found = []
     for tick in range(last * between + 1):

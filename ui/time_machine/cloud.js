@@ -209,7 +209,7 @@ function discOf(radius, side) {
   const found = [];
   for (let y = -reach; y <= reach; y++)
     for (let x = -reach; x <= reach; x++)
-      if (x * x + y * y <= radius * radius) found.push(y * side + x);
+      if (x * x + y * y <= radius * (radius + 0.4)) found.push(y * side + x);
   return Int32Array.from(found);
 }
 

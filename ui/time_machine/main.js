@@ -163,7 +163,8 @@ class Machine {
     if (this.frame) return;
     let before = performance.now();
     const step = (now) => {
-      const seconds = Math.min((now - before) / 1000, 0.25);
+      // a frame's time may lie before the event that asked for it
+      const seconds = Math.min(Math.max((now - before) / 1000, 0), 0.25);
       before = now;
       this.advance(seconds);
       this.draw();
