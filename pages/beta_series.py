@@ -30,14 +30,13 @@ def look(digest: str) -> None:
             state.choose(moment=ids[point["point_index"]])
 
     terms = films.figures(series)
-    trade, slide = st.columns([2, 3], gap="large")
-    with slide:
-        st.subheader(t("beta_series.slide"))
-        source = Source(films.series_address(series), name(digest))
-        time_machine([source], key=f"series-{digest}", follow=True)
-        st.caption(t("beta_series.turned"))
-    with trade:
-        st.subheader(t("beta_series.trade"))
+    source = Source(films.series_address(series), name(digest))
+    time_machine([source], key=f"series-{digest}", follow=True)
+    st.caption(t("beta_series.turned"))
+
+    st.subheader(t("beta_series.trade"))
+    plot, beside = st.columns([3, 2], gap="large")
+    with plot:
         st.plotly_chart(
             figures.rate_distortion(
                 [one["kl"] for one in terms],
@@ -51,6 +50,7 @@ def look(digest: str) -> None:
             on_select=keep_clicked,
             selection_mode="points",
         )
+    with beside:
         split = t(f"beta_series.{films.split_of(series)}")
         st.caption(t("beta_series.about", n=films.count_of(series), split=split))
         shown = state.choice("moment", ids, ids[films.series_film(series).home])

@@ -104,7 +104,7 @@ def sweep(given: Arguments) -> None:
     chosen = recipe(given.recipe)
     changes = {path: getattr(given, option) for option, path in _SWEEP_OPTIONS.items()}
     config = chosen.config.replace(**{k: v for k, v in changes.items() if v is not None})
-    lists = {
+    lists: dict[str, Sequence[float]] = {
         "beta": _numbers("--beta", given.beta, None) if given.beta else [],
         "latent_dim": _wholes("--latent-dim", given.latent_dim) if given.latent_dim else [],
         "seed": _wholes("--seed", given.seed) if given.seed else [],

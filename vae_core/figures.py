@@ -302,6 +302,7 @@ def rate_distortion(
             text=[f"{one:g}" for one in beta],
             mode="lines+markers+text",
             textposition="top right",
+            cliponaxis=False,
             line={"color": HAIRLINE, "width": 2},
             marker={"color": PETROFF10[0], "size": 13},
             selected={"marker": {"color": PETROFF10[6], "opacity": 1}},
