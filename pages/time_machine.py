@@ -54,6 +54,6 @@ else:
             **state.tied("other", picked),
         )
     machine([run, *([others[picked]] if picked else [])])
-    if films.is_projected(run):
-        st.caption(t("time_machine.turned", units=run.card.config.model.latent_dim))
+    if units := films.projected_units(run):
+        st.caption(t("time_machine.turned", units=units))
     downloads(run)

@@ -283,6 +283,8 @@ def figures(series: Series) -> list[dict[str, float]]:
 
 
 def _planar(mu: np.ndarray) -> np.ndarray:
+    if mu.shape[1] == 1:
+        return np.column_stack([mu, np.zeros_like(mu)])
     return mu if mu.shape[1] == 2 else latent.principal_components(mu, 2)
 
 
@@ -308,9 +310,10 @@ def _beta(run: Run) -> float:
 # --- files ----------------------------------------------------------------------------------
 
 
-def is_projected(run: Run) -> bool:
-    """Whether a run's film shows two directions of longer codes."""
-    return run.card.config.model.latent_dim > 2
+def projected_units(run: Run) -> int:
+    """Returns how many units the codes have of which a run's film shows two directions; else 0."""
+    units = resources.session(run).latent_dim
+    return units if units > 2 else 0
 
 
 def download(film: Film, kind: str, palette: Sequence[str] = PETROFF10) -> bytes:
