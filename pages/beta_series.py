@@ -54,6 +54,15 @@ def look(digest: str) -> None:
         split = t(f"beta_series.{films.split_of(series)}")
         st.caption(t("beta_series.about", n=films.count_of(series), split=split))
         shown = state.choice("moment", ids, ids[films.series_film(series).home])
+        st.download_button(
+            t("beta_series.gif"),
+            lambda: films.download(films.series_film(series), "gif"),
+            "beta-series.gif",
+            "image/gif",
+            key="series-gif",
+            icon=":material/animation:",
+            on_click="ignore",
+        )
         st.link_button(t("beta_series.open", run=shown), f"./?run={shown}", icon=":material/map:")
 
 

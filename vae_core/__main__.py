@@ -340,13 +340,18 @@ def data_sets(given: Arguments) -> None:
 
 
 def gallery(given: Arguments) -> None:
-    """Writes the pictures that the screens show for a data set, as one PNG that travels."""
+    """Writes the pictures that the screens show for a data set, as one PNG that travels.
+
+    Beside it, a byte an image, their labels in the data set's own order, in which runs keep codes.
+    """
     from vae_core import data, files
 
-    images = data.load(given.name, "held-out").by_class()
+    held_out = data.load(given.name, "held-out")
+    images = held_out.by_class()
     content = data.sheet_bytes(images, data.DATASETS[given.name])
     path = given.out or Path(f"{given.name}.png")
     files.write_bytes(path, content)
+    files.write_bytes(path.with_suffix(".labels"), held_out.y.astype(np.uint8).tobytes())
     result = {"file": str(path), "bytes": len(content), "n": len(images), "digest": images.digest}
     _print(given, result, [f"wrote {path}: {len(images)} pictures, {len(content):,} bytes"])
 

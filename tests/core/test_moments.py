@@ -6,6 +6,7 @@ from scipy.linalg import orthogonal_procrustes
 
 from vae_core import data, latent
 from vae_core import moments as past
+from vae_core.__main__ import main
 from vae_core.errors import InputError, RunError
 from vae_core.inference import open_session
 from vae_core.runs import HISTORY, SHIPPED, open_run
@@ -77,6 +78,12 @@ def test_labels_that_travel_are_the_data_sets(name: str, data_folder) -> None:
     assert np.array_equal(data.held_out_labels(name), held_out.y)
     labels = np.sort(data.held_out_labels(name), kind="stable")
     assert np.array_equal(labels, data.load_gallery(name).y)
+
+
+def test_the_command_that_writes_a_gallery_writes_its_labels(tmp_path) -> None:
+    assert main(["gallery", "mnist-5k", "--out", str(tmp_path / "some.png")]) == 0
+    labels = np.frombuffer((tmp_path / "some.labels").read_bytes(), np.uint8)
+    assert np.array_equal(labels, data.held_out_labels("mnist-5k"))
 
 
 def test_runs_from_before_there_were_pictures_still_have_their_codes() -> None:
