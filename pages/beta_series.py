@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ui import films, multiples, state
-from ui.i18n import plain, t
+from ui.i18n import language, plain, t
 from ui.time_machine import Source, time_machine
 from vae_core import figures
 
@@ -56,14 +56,18 @@ def look(digest: str) -> None:
         shown = state.choice("moment", ids, ids[films.series_film(series).home])
         st.download_button(
             t("beta_series.gif"),
-            lambda: films.download(films.series_film(series), "gif"),
+            lambda: films.series_gif(series),
             "beta-series.gif",
             "image/gif",
             key="series-gif",
             icon=":material/animation:",
             on_click="ignore",
         )
-        st.link_button(t("beta_series.open", run=shown), f"./?run={shown}", icon=":material/map:")
+        st.link_button(
+            t("beta_series.open", run=shown),
+            f"./?run={shown}&lang={language()}",
+            icon=":material/map:",
+        )
 
 
 if not all_series:

@@ -6,7 +6,7 @@ from ui import films, state
 from ui.controls import current_run, pick_run, tell_unknown_run
 from ui.i18n import t
 from ui.time_machine import Source, time_machine
-from vae_core.takeaways import FILMS
+from vae_core.takeaways import FILMS, training_film
 
 runs = films.filmed_runs()
 
@@ -27,7 +27,7 @@ def downloads(run) -> None:
         for kind in FILMS:
             st.download_button(
                 t(f"time_machine.{kind}"),
-                lambda kind=kind: films.download(films.run_film(run), kind),
+                lambda kind=kind: training_film(run, kind=kind),
                 f"{run.id}-training.{kind}",
                 f"image/{kind}",
                 key=f"film-{kind}",

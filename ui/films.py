@@ -22,12 +22,11 @@ from ui.answers import FOREVER, NEVER, NotFoundError, found_run, sentences
 from vae_core import data, exports, latent, moments, sweeps
 from vae_core import films as drawn
 from vae_core.errors import RunError
-from vae_core.figures import PETROFF10
 from vae_core.inference import to_uint8
 from vae_core.latent import Plane
 from vae_core.runs import Run
 from vae_core.sweeps import Series
-from vae_core.takeaways import FILMS
+from vae_core.takeaways import film_file
 
 MAX_POINTS = 10_000  # of a film; of more images, evenly many
 MAX_SERIES = 24  # runs of a series in a film
@@ -316,29 +315,17 @@ def projected_units(run: Run) -> int:
     return units if units > 2 else 0
 
 
-def download(film: Film, kind: str, palette: Sequence[str] = PETROFF10) -> bytes:
-    """Returns a film as a file, "gif" or "webp": in the axes of its home, or in each its own."""
-    pictured = all(moment["pictured"] for moment in film.moments)
-    stay = film.axis == "epoch"
+def series_gif(series: Series) -> bytes:
+    """Returns a series' film as a GIF, each plane in its own axes."""
+    film = series_film(series)
     pictures = drawn.frames(
         film.codes,
         film.y,
-        [film.planes[film.home] if stay else plane for plane in film.planes],
-        [_english(moment) for moment in film.moments],
-        [film.sheet(moment["name"]) if pictured else None for moment in film.moments],
-        palette=palette,
+        film.planes,
+        [f"beta = {moment['beta']:g}" for moment in film.moments],
+        [film.sheet(moment["name"]) for moment in film.moments],
     )
-    longest = max(pictures.shape[2:])
-    return FILMS[kind](pictures, size=longest, duration_ms=80, ping_pong=False)
-
-
-def _english(moment: dict[str, Any]) -> str:
-    """A moment's name in the file, in letters that the font beside Pillow has."""
-    if "beta" in moment:
-        return f"beta = {moment['beta']:g}"
-    if moment["epoch"]:
-        return f"epoch {moment['epoch']}, step {moment['step']:,}"
-    return f"step {moment['step']:,}"
+    return film_file(pictures, kind="gif")
 
 
 # --- routes -----------------------------------------------------------------------------------

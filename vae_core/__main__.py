@@ -477,6 +477,8 @@ _EXPORTS = {
     "onnx-encoder": "-encoder.onnx",
     "zip": ".zip",
     "notebook": ".ipynb",
+    "training-gif": "-training.gif",
+    "training-webp": "-training.webp",
 }
 
 
@@ -489,6 +491,8 @@ def _export(given: Arguments, session: Any) -> bytes:
         return take.encoder_onnx(session)
     if given.what == "zip":
         return take.run_zip(session)
+    if given.what.startswith("training-"):
+        return take.training_film(session.run, kind=given.what.removeprefix("training-"))
     gallery = _gallery(session)
     codes = take.gallery_codes(session, gallery)
     if given.what == "csv":
@@ -730,7 +734,8 @@ def _parser() -> argparse.ArgumentParser:
         "what",
         choices=tuple(_EXPORTS),
         help="png, svg: the plane; gif, webp, notebook: a path between two images; csv: the codes; "
-        "onnx, onnx-encoder: the networks; zip: card and weights",
+        "onnx, onnx-encoder: the networks; training-gif, training-webp: its moments; "
+        "zip: card and weights",
     )
     made.add_argument("--out", type=Path, help="file (default: named after the run)")
     made.add_argument(
