@@ -96,8 +96,10 @@ class Film:
 
 
 def filmed_runs() -> tuple[Run, ...]:
-    """The runs that kept codes of some moment, and whose data set is at hand."""
-    return tuple(run for run in resources.runs() if isinstance(run, Run) and moments.has_any(run))
+    """The runs that kept codes of several moments."""
+    return tuple(
+        run for run in resources.runs() if isinstance(run, Run) and moments.has_several(run)
+    )
 
 
 def address_of(run: Run) -> str:

@@ -7,6 +7,7 @@ order of their own. Read by the time machine; written by `worker.keep_look`.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -46,9 +47,9 @@ class Moment:
     pictured: bool
 
 
-def has_any(run: Run) -> bool:
-    """Whether a run kept codes of any moment."""
-    return any((run.path / runs.LATENTS).glob("*.safetensors"))
+def has_several(run: Run) -> bool:
+    """Whether a run kept codes of more than one moment, so that there is something to play."""
+    return len(list(islice((run.path / runs.LATENTS).glob("*.safetensors"), 2))) == 2
 
 
 def moments(run: Run, *, limit: int = MAX_MOMENTS) -> tuple[Moment, ...]:

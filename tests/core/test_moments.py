@@ -50,6 +50,7 @@ def test_moments_run_from_before_training_to_the_last_epoch(small_run) -> None:
     assert all(moment.pictured and moment.plane for moment in found)
     assert past.frame(run, found[0].name).startswith(past.PNG)
     assert past.moments(run, limit=2) == (found[0], found[-1])
+    assert past.has_several(run)
 
 
 def test_the_last_moments_codes_are_those_of_the_weights(small_run) -> None:

@@ -8,7 +8,7 @@ import pytest
 from vae_core import runs, sweeps
 from vae_core.__main__ import main
 from vae_core.errors import InputError, RunError
-from vae_core.moments import codes, moments
+from vae_core.moments import codes, has_several, moments
 from vae_core.recipes import recipe
 from vae_core.runs import open_run
 
@@ -55,6 +55,7 @@ def test_a_sweep_trains_goes_on_and_is_a_series(
         assert last.epoch == 2
         assert codes(run, [last]).shape == (1, 500, 2)
         assert last.pictured
+        assert not has_several(run)
 
     begun = {run.id: (run.path / runs.CARD).stat().st_mtime_ns for run in series.runs}
     assert main(typed) == 0  # nothing is left to do
