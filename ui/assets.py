@@ -19,6 +19,7 @@ _COMPONENTS = (
     "latent_map",
     "picture_sheet",
     "projection_view",
+    "time_machine",
 )  # folders of scripts and styles
 
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"

@@ -21,7 +21,12 @@ SCREENS = {
         "generate": ":material/grid_view:",
         "encode_yours": ":material/draw:",
     },
-    "compare": {"compare": ":material/compare:", "high_dimensions": ":material/bubble_chart:"},
+    "compare": {
+        "compare": ":material/compare:",
+        "time_machine": ":material/history:",
+        "beta_series": ":material/stacked_line_chart:",
+        "high_dimensions": ":material/bubble_chart:",
+    },
     "train": {"train": ":material/model_training:", "runs": ":material/folder_open:"},
 }
 # the others have run pickers of their own
@@ -31,6 +36,8 @@ SHOWN = {
     "latent_map": controls.mapped_runs,
     "generate": controls.every_run,
     "high_dimensions": controls.every_run,
+    "time_machine": controls.every_run,
+    "beta_series": controls.every_run,
     "train": controls.every_run,
     "runs": controls.every_run,
 }

@@ -10,9 +10,8 @@ import gc
 import json
 import math
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui import assets, controls, head_start, layers, packing, resources, tiles
+from ui import assets, controls, films, head_start, layers, packing, resources, tiles
+from ui.answers import FOREVER, NEVER, NotFoundError, found_run, sentences
 from ui.owner import OwnerCookie
 from ui.quota import UploadQuota
 from ui.selection import Selection, select
@@ -43,48 +43,14 @@ SHEET, SHEET_COLUMNS = 500, 25  # images of the gallery on a sheet, and in its r
 MAX_COORDINATE = 1e6
 WANTED_FILES = 65_536
 FIRST_VISIT_S = 15.0  # after the start, the time that the first visitor's page may take
-FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
-NEVER = {"Cache-Control": "no-store"}
-
-Answer = Callable[[Request], Response]
 
 
 # --- addresses and answers --------------------------------------------------------------------
 
 
-class NotFoundError(Exception):
-    """An address that leads nowhere, in one sentence."""
-
-
-def sentences(answer: Answer) -> Answer:
-    """Turns what a person can mend into its sentence; such answers are never kept."""
-
-    @wraps(answer)
-    def endpoint(request: Request) -> Response:
-        try:
-            return answer(request)
-        except NotFoundError as error:
-            return JSONResponse({"error": str(error)}, 404, NEVER)
-        except PlaygroundError as error:
-            return JSONResponse({"error": str(error), "key": error.key}, 400, NEVER)
-
-    return endpoint
-
-
 def _run(request: Request, name: str = "run", digest: str = "digest") -> Run:
     """Returns the run that an address names, if its weights are still the ones named too."""
-    return _found(request.path_params[name], request.path_params[digest])
-
-
-def _found(run_id: str, digest: str) -> Run:
-    found = next((run for run in resources.runs() if run.id == run_id), None)
-    if found is None:
-        raise NotFoundError(f"There is no run named {run_id!r}: choose one from the list.")
-    if isinstance(found, BrokenRun):
-        raise found.error
-    if found.digest != digest:
-        raise NotFoundError(f"The run {run_id!r} has changed: reload the page.")
-    return found
+    return found_run(request.path_params[name], request.path_params[digest])
 
 
 def _view(request: Request, part: str = "") -> View:
@@ -363,7 +329,7 @@ def _selection(request: Request) -> Selection:
 def _view_of_link(name: str, slice_name: str | None) -> View:
     """Returns the view of a run that a query names, "run/digest"."""
     run_id, _, digest = name.partition("/")
-    return view(_found(run_id, digest), slice_name)
+    return view(found_run(run_id, digest), slice_name)
 
 
 @sentences
@@ -437,6 +403,7 @@ routes = [
     Route("/api/runs/{run}/{digest}/selection.csv", selection_csv),
     Route("/api/runs/{run}/{digest}/selection.png", selection_png),
     Route("/api/transfer/{run}/{digest}/{run2}/{digest2}", transfer),
+    *films.routes,
     Route("/tiles/{run}/{digest}/{level}/{column}/{row}.png", tile),
 ]
 

@@ -96,6 +96,50 @@ def train(given: Arguments) -> None:
     _train(given, path)
 
 
+def sweep(given: Arguments) -> None:
+    """Trains a recipe with every combination of lists; started again, it goes on."""
+    from vae_core import data, runs, sweeps, training, worker
+    from vae_core.recipes import recipe
+
+    chosen = recipe(given.recipe)
+    changes = {path: getattr(given, option) for option, path in _SWEEP_OPTIONS.items()}
+    config = chosen.config.replace(**{k: v for k, v in changes.items() if v is not None})
+    lists: dict[str, Sequence[float]] = {
+        "beta": _numbers("--beta", given.beta, None) if given.beta else [],
+        "latent_dim": _wholes("--latent-dim", given.latent_dim) if given.latent_dim else [],
+        "seed": _wholes("--seed", given.seed) if given.seed else [],
+    }
+    planned = sweeps.plan(chosen, config, given.out or runs.runs_roots()[1], lists)
+    training.check_shape(config, data.load(config.data, "train", download=given.download))
+    rows = []
+    with tqdm(total=len(planned), unit="run", file=sys.stderr, disable=None) as bar:
+        for one in planned:
+            bar.set_description(one.path.name)
+            events = sweeps.train(
+                one,
+                chosen,
+                device=given.device,
+                threads=given.threads,
+                command=worker.command_line(given.typed),
+                keep_all=given.moments == "all",
+                download=given.download,
+            )
+            for _ in events:
+                pass
+            card = runs.read_card(one.path)
+            held_out = card.metrics["held-out"]
+            rows.append(
+                {"run": str(one.path), **one.varied, **held_out, "seconds": card.seconds},
+            )
+            line = (
+                f"{one.path.name}: held out recon {held_out['recon']:.2f} + "
+                f"KL {held_out['kl']:.2f} nats, {card.seconds:.1f} s"
+            )
+            bar.write(line, file=sys.stderr)
+            bar.update()
+    _print(given, rows, [f"trained {len(rows)} runs"])
+
+
 def resume(given: Arguments) -> None:
     """Goes on with a run that was interrupted."""
     from vae_core import pulse
@@ -296,13 +340,18 @@ def data_sets(given: Arguments) -> None:
 
 
 def gallery(given: Arguments) -> None:
-    """Writes the pictures that the screens show for a data set, as one PNG that travels."""
+    """Writes the pictures that the screens show for a data set, as one PNG that travels.
+
+    Beside it, a byte an image, their labels in the data set's own order, in which runs keep codes.
+    """
     from vae_core import data, files
 
-    images = data.load(given.name, "held-out").by_class()
+    held_out = data.load(given.name, "held-out")
+    images = held_out.by_class()
     content = data.sheet_bytes(images, data.DATASETS[given.name])
     path = given.out or Path(f"{given.name}.png")
     files.write_bytes(path, content)
+    files.write_bytes(path.with_suffix(".labels"), held_out.y.astype(np.uint8).tobytes())
     result = {"file": str(path), "bytes": len(content), "n": len(images), "digest": images.digest}
     _print(given, result, [f"wrote {path}: {len(images)} pictures, {len(content):,} bytes"])
 
@@ -428,6 +477,8 @@ _EXPORTS = {
     "onnx-encoder": "-encoder.onnx",
     "zip": ".zip",
     "notebook": ".ipynb",
+    "training-gif": "-training.gif",
+    "training-webp": "-training.webp",
 }
 
 
@@ -440,6 +491,8 @@ def _export(given: Arguments, session: Any) -> bytes:
         return take.encoder_onnx(session)
     if given.what == "zip":
         return take.run_zip(session)
+    if given.what.startswith("training-"):
+        return take.training_film(session.run, kind=given.what.removeprefix("training-"))
     gallery = _gallery(session)
     codes = take.gallery_codes(session, gallery)
     if given.what == "csv":
@@ -502,14 +555,22 @@ def _presence(name: str) -> dict[str, Any]:
     return {"present": True, "detail": f"{n:,} {kind} of {shape}, {classes} classes"}
 
 
-def _numbers(what: str, text: str, n: int) -> list[float]:
+def _wholes(what: str, text: str) -> list[int]:
+    found = _numbers(what, text, None)
+    if any(number != int(number) for number in found):
+        reason = "whole numbers with commas are wanted"
+        raise InputError("input-unreadable", what=f"{what}={text}", reason=reason)
+    return [int(number) for number in found]
+
+
+def _numbers(what: str, text: str, n: int | None) -> list[float]:
     try:
         found = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise InputError(
             "input-unreadable", what=f"{what}={text}", reason="numbers with commas are wanted"
         ) from error
-    if len(found) != n:
+    if n is not None and len(found) != n:
         raise InputError(
             "input-shape", what=what, wanted=f"{n} numbers", value=f"{len(found)}: {text}"
         )
@@ -564,6 +625,9 @@ _TRAIN_OPTIONS = {
     "channels": "model__channels",
 }
 
+# those of `sweep` that hold for all of its runs
+_SWEEP_OPTIONS = {name: _TRAIN_OPTIONS[name] for name in ("data", "limit", "epochs")}
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -598,6 +662,25 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--name", help="display name")
     made.add_argument(
         "--out", type=Path, help="folder of the run (default: a new one in LATENT_RUNS)"
+    )
+    _add_device(made)
+    _add_download(made)
+
+    made = command("sweep", sweep)
+    made.add_argument("recipe", help="a name that `recipes` lists")
+    made.add_argument("--beta", help="weights of the KL term, with commas")
+    made.add_argument("--latent-dim", help="sizes of the code, with commas")
+    made.add_argument("--seed", help="seeds, with commas")
+    made.add_argument("--data", help="data set that `data` lists (default: the recipe's)")
+    made.add_argument("--limit", type=int, help="train on the first LIMIT images only")
+    made.add_argument("--epochs", type=int)
+    made.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
+    made.add_argument("--out", type=Path, help="folder of runs (default: LATENT_RUNS)")
+    made.add_argument(
+        "--moments",
+        choices=("last", "all"),
+        default="last",
+        help="of which moments codes and pictures are kept (default: last)",
     )
     _add_device(made)
     _add_download(made)
@@ -651,7 +734,8 @@ def _parser() -> argparse.ArgumentParser:
         "what",
         choices=tuple(_EXPORTS),
         help="png, svg: the plane; gif, webp, notebook: a path between two images; csv: the codes; "
-        "onnx, onnx-encoder: the networks; zip: card and weights",
+        "onnx, onnx-encoder: the networks; training-gif, training-webp: its moments; "
+        "zip: card and weights",
     )
     made.add_argument("--out", type=Path, help="file (default: named after the run)")
     made.add_argument(

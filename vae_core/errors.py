@@ -122,6 +122,20 @@ MESSAGES: Mapping[str, str] = {
         "The weights of the run {path} do not fit its card ({reason}): restore the right "
         "weights.safetensors or train again."
     ),
+    "moments-damaged": (
+        "What the run {path} kept of its training is damaged ({name}): restore the file or train "
+        "again."
+    ),
+    "moment-missing": (
+        "The run {path} kept no pictures of a moment named {name!r}: choose one of its own."
+    ),
+    "sweep-other": (
+        "The folder {path} holds a run with other settings: choose another folder for the sweep, "
+        "or move that run away."
+    ),
+    "sweep-large": (
+        "The lists make {value} runs, and {limit} are the limit: make the lists shorter."
+    ),
     "not-writable": (
         "Nothing could be written to {path} ({reason}): choose another folder or make room."
     ),

@@ -275,6 +275,49 @@ def projection_scatter(
     return figure
 
 
+def rate_distortion(
+    rate: Sequence[float],
+    distortion: Sequence[float],
+    beta: Sequence[float],
+    names: Sequence[str],
+    *,
+    titles: tuple[str, str],
+) -> go.Figure:
+    """Returns distortion over rate, a dot a run, joined by rising beta (Alemi et al. 2018).
+
+    `customdata` are the runs' names, so that a click can say which run it met.
+
+    Args:
+        rate: KL of each run, nats per image.
+        distortion: Reconstruction of each run, nats per image.
+        beta: Their weights of the KL term, rising.
+        names: Their names.
+        titles: Of the axes, rate first.
+    """
+    figure = go.Figure(
+        go.Scatter(
+            x=list(rate),
+            y=list(distortion),
+            customdata=list(names),
+            text=[f"{one:g}" for one in beta],
+            mode="lines+markers+text",
+            textposition="top right",
+            cliponaxis=False,
+            line={"color": HAIRLINE, "width": 2},
+            marker={"color": PETROFF10[0], "size": 13},
+            selected={"marker": {"color": PETROFF10[6], "opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+            hovertemplate="<b>β = %{text}</b><br>(%{x:.2f}, %{y:.2f})<extra>%{customdata}</extra>",
+            showlegend=False,
+        )
+    )
+    figure.update_layout(_bare_layout())
+    figure.update_layout(clickmode="event+select", dragmode=False)
+    figure.update_xaxes(title_text=titles[0], gridcolor=HAIRLINE, zeroline=False)
+    figure.update_yaxes(title_text=titles[1], gridcolor=HAIRLINE, zeroline=False)
+    return figure
+
+
 def _bare_layout() -> dict[str, Any]:
     return {
         "template": "none",

@@ -238,6 +238,25 @@ def principal_components(codes: ArrayLike, n: int) -> CodeArray:
     return np.asarray(centred @ directions, np.float32)
 
 
+def procrustes(codes: ArrayLike, onto: ArrayLike) -> NDArray[np.float64]:
+    """Returns the rotation or reflection R, (D, D), that brings codes R nearest to `onto`, (N, D).
+
+    Nearest in the summed squares, row by row; about 0, without a shift or a change of size, so that
+    the prior stays what it is (Schönemann 1966: with M = codes^T onto = U S V^T, R = U V^T).
+
+    Raises:
+        InputError: The two have other shapes, or are not finite.
+    """
+    codes, onto = np.asarray(codes, np.float64), np.asarray(onto, np.float64)
+    if codes.ndim != 2 or codes.shape != onto.shape:
+        raise InputError(
+            "input-shape", what="The codes to align", wanted=onto.shape, value=codes.shape
+        )
+    _finite("The codes to align", codes, onto)
+    u, _, vt = np.linalg.svd(codes.T @ onto)
+    return np.asarray(u @ vt, np.float64)
+
+
 def spread(places: ArrayLike, gap: float, *, rounds: int = 200) -> NDArray[np.float64]:
     """Returns places (N, 2) moved apart until no two are closer than `gap`.
 

@@ -52,6 +52,12 @@ _DEEP = ConvConfig(
     decoder_strides=(2, 2, 2, 2),
     final_kernel=5,
 )
+_DEEP_64 = ConvConfig(
+    encoder_channels=(32, 64, 128, 256, 512),
+    encoder_strides=(2, 2, 2, 2, 2),
+    decoder_channels=(256, 128, 64, 32, 32),
+    decoder_strides=(2, 2, 2, 2, 2),
+)
 _QUANTIZED = ConvConfig(
     encoder_channels=(32, 64, 64),
     encoder_strides=(2, 2, 1),
@@ -69,6 +75,7 @@ _RESIDUAL = DenseConfig(
     activation="silu",
     residual=True,
 )
+_SMALL = DenseConfig(encoder_widths=(96, 96), decoder_widths=(96, 96), activation="silu")
 _ONE_CYCLE = (
     "One-cycle learning rate instead of {was}: decaying to almost nothing is worth several nats. "
 )
@@ -229,6 +236,20 @@ _ALL = (
         ),
     ),
     Recipe(
+        name="vae-deep-64px",
+        summary="The deep convolutional VAE for pictures of 64 pixels.",
+        source="Conv 32-64-128-256-512, kernel 3, stride 2, BatchNorm, LeakyReLU, mirrored, last "
+        "conv 3x3 padded; 1 or 3 channels; MSE + weight * KL.",
+        differs=_ONE_CYCLE.format(was="step decay")
+        + _BERNOULLI
+        + "Images of another size are brought to 64 pixels.",
+        config=RunConfig(
+            model=ModelConfig(family="vae", network=_DEEP_64, image_size=64),
+            train=TrainConfig(epochs=6, learning_rate=2e-3),
+            data=DataConfig(size=64),
+        ),
+    ),
+    Recipe(
         name="vae-dense-16d",
         summary="Dense VAE with sixteen latent units: most of them in use, none a picture alone.",
         source="Ours: between the plane and the 128 units of vae-deep-128d.",
@@ -315,6 +336,17 @@ _ALL = (
             model=ModelConfig(family="ae", network=_NARROW),
             train=TrainConfig(epochs=40, learning_rate=2e-3),
             data=DataConfig(name="fashion-mnist"),
+        ),
+    ),
+    Recipe(
+        name="vae-beta",
+        summary="Small dense VAE for a series of betas: what more or less KL does to the plane.",
+        source="Beta-VAE (Higgins et al. 2017): recon + beta * KL.",
+        differs="784-96-96-(mu, logvar), 2-96-96-784, SiLU: small, so that a whole series travels. "
+        "12 epochs.",
+        config=RunConfig(
+            model=ModelConfig(family="vae", network=_SMALL),
+            train=TrainConfig(epochs=12, learning_rate=2e-3),
         ),
     ),
 )

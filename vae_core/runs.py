@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -63,6 +63,7 @@ class Card(BaseModel):
         data: Digests and sizes of the training and held-out parts.
         precision: What `auto` came to, "fp32" or "bf16".
         seconds: Training time; None until it has ended.
+        keeps: Of which moments codes and pictures are kept, "all" or the "last" alone.
         metrics: Figures by data split ("held-out", "test"), in nats per image.
     """
 
@@ -84,6 +85,7 @@ class Card(BaseModel):
     epochs_done: int = 0
     parameters: int = 0
     weights_sha256: str = ""
+    keeps: Literal["all", "last"] = "all"
     metrics: dict[str, dict[str, float]] = {}
 
     @field_validator("config", mode="before")

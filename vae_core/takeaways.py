@@ -4,18 +4,19 @@ The command line and the screens offer the same files. A session and its gallery
 out; what a conditional run shows is shown for one label.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_core import exports, latent, notebooks, svg, tables
-from vae_core.data import Images
-from vae_core.errors import InputError
+from vae_core import exports, films, latent, moments, notebooks, svg, tables
+from vae_core.data import Images, held_out_labels
+from vae_core.errors import InputError, RunError
+from vae_core.figures import PETROFF10
 from vae_core.inference import Codes, Session
-from vae_core.runs import CARD, WEIGHTS
+from vae_core.runs import CARD, LATENTS, WEIGHTS, Run
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -115,6 +116,34 @@ FILMS: Mapping[str, Callable[..., bytes]] = {
     "gif": exports.gif_bytes,
     "webp": exports.webp_bytes,
 }
+
+
+def training_film(run: Run, *, kind: str = "gif", palette: Sequence[str] = PETROFF10) -> bytes:
+    """Returns a run's kept moments as a film, "gif" or "webp", in the axes of the last one.
+
+    Raises:
+        RunError: It kept nothing, or what it kept is damaged.
+        DataError: Its data set is not at hand.
+    """
+    kept = moments.moments(run)
+    codes, y = moments.codes(run, kept), held_out_labels(run.card.config.data)
+    if codes.shape[1] != len(y):
+        raise RunError("moments-damaged", path=run.id, name=LATENTS)
+    pictured = all(moment.pictured for moment in kept)
+    names = [
+        f"epoch {moment.epoch}, step {moment.step:,}" if moment.epoch else f"step {moment.step:,}"
+        for moment in kept
+    ]
+    sheets = [moments.frame(run, moment.name) if pictured else None for moment in kept]
+    planes = [latent.plane_of(codes[-1])] * len(kept)
+    pictures = films.frames(codes, y, planes, names, sheets, palette=palette)
+    return film_file(pictures, kind=kind)
+
+
+def film_file(pictures: NDArray[np.uint8], *, kind: str) -> bytes:
+    """Returns a film's pictures, (F, 3, H, W), as a file that plays on and on."""
+    size = max(pictures.shape[2:])
+    return FILMS[kind](pictures, size=size, duration_ms=80, ping_pong=False)
 
 
 def decoder_onnx(session: Session) -> bytes:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -53,6 +54,7 @@ def create_run(
     device: str = "auto",
     threads: int | None = None,
     command: str = "",
+    keeps: Literal["all", "last"] = "all",
 ) -> None:
     """Makes the folder of a run that has not begun.
 
@@ -65,6 +67,7 @@ def create_run(
         device: One of `devices.DEVICES`; resolved now, and kept.
         threads: CPU threads of the training; all cores if None. Part of what decides the weights.
         command: What was typed, for the card.
+        keeps: Of which moments codes and pictures are kept.
 
     Raises:
         RunError: The folder is in use or cannot be written.
@@ -90,6 +93,7 @@ def create_run(
         threads=threads or worker_threads(),
         versions=versions(),
         command=command,
+        keeps=keeps,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     runs.write_card(path, card)
@@ -171,14 +175,16 @@ def _train(path: Path, card: runs.Card, heart: pulse.Pulse, *, download: bool) -
     for event in trainer.epochs():
         heart.work()
         if isinstance(event, EpochEnd):
-            look = keep_look(path, trainer, f"{event.epoch:04d}")
+            wanted = card.keeps == "all" or event.epoch == card.config.train.epochs
+            look = keep_look(path, trainer, f"{event.epoch:04d}") if wanted else {}
             history.append({**_history_line(event), **look})
             card = _save(path, card, event, history)
             begun = time.monotonic()
         elif isinstance(event, Snapshot):
-            look = keep_look(path, trainer, f"0000-{event.step:06d}")
-            history.append({"epoch": 0, "step": event.step, **look})
-            runs.write_history(path, history)
+            if card.keeps == "all":
+                look = keep_look(path, trainer, f"0000-{event.step:06d}")
+                history.append({"epoch": 0, "step": event.step, **look})
+                runs.write_history(path, history)
         elif time.monotonic() - last >= HEARTBEAT_S:
             last = time.monotonic()
             rate = round(event.step / (last - begun), 2)

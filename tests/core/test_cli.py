@@ -69,6 +69,7 @@ def test_recipes_are_listed_with_their_settings(answer: Answer) -> None:
     [
         "recipes",
         "train",
+        "sweep",
         "resume",
         "evaluate",
         "encode",

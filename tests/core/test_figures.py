@@ -14,6 +14,7 @@ from vae_core.figures import (
     PETROFF10,
     latent_scatter,
     loss_curves,
+    rate_distortion,
     term_curves,
 )
 from vae_core.latent import Plane, class_centres
@@ -155,3 +156,16 @@ def test_one_term_has_axes_of_its_own_and_moments_within_an_epoch_are_left_out()
         ("held-out", [1], [6.0]),
         ("train", [1], [6.0]),
     ]
+
+
+def test_rate_and_distortion_name_each_run_at_its_place() -> None:
+    figure = rate_distortion(
+        [9.0, 5.0, 0.1], [130.0, 140.0, 200.0], [0.1, 1, 32], ["a", "b", "c"], titles=("R", "D")
+    )
+    (trace,) = figure.data
+    assert list(zip(trace.x, trace.y, trace.customdata, trace.text, strict=True)) == [
+        (9.0, 130.0, "a", "0.1"),
+        (5.0, 140.0, "b", "1"),
+        (0.1, 200.0, "c", "32"),
+    ]
+    assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("R", "D")

@@ -20,7 +20,7 @@ def test_a_recipe_trains_on_the_built_in_data(
     assert main(["train", name, *arguments, "--out", str(tmp_path / "run"), "--json"]) == 0
     run = open_run(tmp_path / "run")
     session, again = open_session(run), open_session(open_run(tmp_path / "run"))
-    x = data.load_gallery().x[:3]
+    x = data.load(run.card.config.data, "held-out").x[:3]
     labels = np.array([0, 0, 0]) if session.n_classes else None
     z = session.encode(x, labels).mu
     images = session.decode(z, labels)

@@ -19,6 +19,7 @@ COMPONENTS = {
     "map": "latent_map",
     "pad": "draw_pad",
     "projections": "projection_view",
+    "film": "time_machine",
 }  # section of the catalogues -> folder
 HANGUL = re.compile("[가-힣]")
 

@@ -30,6 +30,7 @@ __all__ = [
     "Images",
     "Source",
     "data_folder",
+    "held_out_labels",
     "load",
     "load_gallery",
     "sheet_bytes",
@@ -77,6 +78,22 @@ def load_gallery(wanted: str | DataConfig = GALLERY) -> Images:
         DataError: As `load`.
     """
     return _gallery(_config(wanted).model_copy(update={"limit": None}))
+
+
+def held_out_labels(wanted: str | DataConfig) -> NDArray[np.int64]:
+    """Returns the held-out images' labels, (N,), in the data set's order, in which runs keep codes.
+
+    Beside the galleries in `SHEETS` and for MNIST they lie in a file, a byte a label.
+
+    Raises:
+        DataError: As `load`.
+    """
+    config = _config(wanted)
+    _source(config.name)
+    file = SHEETS / f"{config.name}.labels"
+    if file.is_file():
+        return np.frombuffer(file.read_bytes(), np.uint8).astype(np.int64)
+    return load(config, "held-out").y
 
 
 @lru_cache(maxsize=8)
