@@ -9,6 +9,7 @@ import streamlit as st
 from ui import owner, resources, state
 from ui.i18n import explain, plain, t
 from ui.train_form import duration
+from ui.views import has_plane
 from vae_core import archives, figures, jobs, runs
 from vae_core.errors import PlaygroundError, RunError
 from vae_core.figures import CONFIG
@@ -29,7 +30,14 @@ def table(found: Iterable[Run | BrokenRun]) -> None:
     """A line a run."""
     known = {job.path: job for job in jobs.jobs()}
     rows = [_row(run, known.get(run.path)) for run in found]
-    st.dataframe(rows, hide_index=True, key="runs-table", alt=t("runs.table"))
+    nats = st.column_config.NumberColumn(format="%.2f")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        key="runs-table",
+        alt=t("runs.table"),
+        column_config={t("runs.held-out"): nats, t("runs.test"): nats},
+    )
 
 
 def _row(run: Run | BrokenRun, job: Job | None) -> dict[str, Any]:
@@ -74,7 +82,11 @@ def _card(run: Run) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         figures_ = [
-            {t("runs.part"): t(f"runs.part-{part}"), **{k: terms.get(k) for k in (*TERMS, "n")}}
+            {
+                t("runs.part"): t(f"runs.part-{part}"),
+                **{term: f"{terms[term]:.2f}" for term in TERMS if term in terms},
+                "n": f"{int(terms.get('n', card.data.get('n_held_out', 0))):,}",
+            }
             for part, terms in card.metrics.items()
             if part in ("held-out", "test")
         ]
@@ -105,9 +117,7 @@ def _card(run: Run) -> None:
 def _actions(run: Run | BrokenRun, job: Job | None) -> None:
     with st.container(horizontal=True):
         if isinstance(run, Run):
-            if run.card.config.model.latent_dim == 2 and st.button(
-                t("job.open"), key="runs-open", icon=":material/map:"
-            ):
+            if has_plane(run) and st.button(t("job.open"), key="runs-open", icon=":material/map:"):
                 st.switch_page(HERE / "pages" / "latent_map.py", query_params={"run": run.id})
             st.download_button(
                 t("runs.download"),
