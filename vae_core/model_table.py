@@ -216,7 +216,7 @@ CLAIMS = (
     ),
     Claim(
         "In 128 dimensions samples of the prior look worse than in 2.",
-        _pair("vae-deep", "vae-deep-128d", lambda name, run: _alike(name, _survey(run))),
+        _pair("vae-keras-dense", "vae-dense-128d", lambda name, run: _alike(name, _survey(run))),
     ),
     Claim(
         "sigma² + mu² - log sigma - 1/2 is the KL: it is not, and draws sigma² to 1/2.",

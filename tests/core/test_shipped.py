@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vae_core import data, latent, metrics, model_table, moments, runs
+from vae_core import data, latent, metrics, model_table, moments, runs, sweeps
 from vae_core.evaluation import evaluate
 from vae_core.inference import open_session
 from vae_core.recipes import RECIPES
@@ -111,6 +111,23 @@ def test_the_shipped_vaes_are_good(name: str, limit: float) -> None:
     figures = runs.open_run(runs.SHIPPED / name).card.metrics["test"]
     assert figures["total"] <= limit
     assert 5 <= figures["kl"] <= 9
+
+
+def test_a_vae_that_is_told_the_class_costs_less_than_its_twin_that_is_not() -> None:
+    told, twin = (
+        runs.open_run(runs.SHIPPED / name).card for name in ("cvae-dense", "vae-keras-dense")
+    )
+    assert told.config.model.model_copy(update={"n_classes": 0}) == twin.config.model
+    assert told.metrics["test"]["total"] < twin.metrics["test"]["total"]
+
+
+def test_a_series_of_betas_trades_reconstruction_for_kl() -> None:
+    (series,) = sweeps.find_series(runs.list_runs(runs.SHIPPED))
+    assert len(series.runs) >= 8
+    figures = [run.card.metrics["test"] for run in series.runs]
+    kl, recon = ([terms[name] for terms in figures] for name in ("kl", "recon"))
+    assert kl == sorted(kl, reverse=True)
+    assert recon == sorted(recon)
 
 
 def test_a_vq_vae_rebuilds_better_than_any_plane_and_uses_its_codebook() -> None:
