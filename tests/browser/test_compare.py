@@ -124,7 +124,7 @@ def test_on_a_phone_the_maps_stand_one_under_the_other(open_pair):
 @pytest.mark.parametrize("clicked", [LEFT, RIGHT])
 def test_the_pin_stands_in_the_link_and_both_maps_open_with_it(open_pair, clicked):
     page = open_pair()
-    click(page, clicked, 0.3, 0.4)
+    click(page, clicked, 0.3, 0.1)  # no point lies there
     pinned = [place(page, name) for name in (LEFT, RIGHT)]
     page.wait_for_url(re.compile(r"[?&]z="))
     assert ("side=right" in page.url) == (clicked == RIGHT)
