@@ -232,7 +232,7 @@ _ALL = (
         differs="",
         config=RunConfig(
             model=ModelConfig(family="vae", network=_RESIDUAL),
-            train=TrainConfig(epochs=85, learning_rate=1.5e-3, weight_decay=0.03),
+            train=TrainConfig(epochs=110, learning_rate=1.5e-3, weight_decay=0.01),
         ),
     ),
     Recipe(

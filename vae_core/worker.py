@@ -40,6 +40,7 @@ from vae_core.training import EpochEnd, Event, Snapshot, Trainer
 LOCK = ".lock"
 HEARTBEAT_S = 2.0
 FRAME_COLUMNS = 10  # pictures in a row of a kept sheet
+KEPT_EPOCHS = 60  # of a longer training every second epoch is kept, or every third ...
 LOCK_PATIENCE_S = 0.25
 NICENESS = 10  # a server's answers come first; LATENT_NICE says otherwise
 
@@ -175,7 +176,7 @@ def _train(path: Path, card: runs.Card, heart: pulse.Pulse, *, download: bool) -
     for event in trainer.epochs():
         heart.work()
         if isinstance(event, EpochEnd):
-            wanted = card.keeps == "all" or event.epoch == card.config.train.epochs
+            wanted = is_kept(event.epoch, card)
             look = keep_look(path, trainer, f"{event.epoch:04d}") if wanted else {}
             history.append({**_history_line(event), **look})
             card = _save(path, card, event, history)
@@ -224,6 +225,14 @@ def _save(
         write_state(path, "running", card)
         write_bytes(path / runs.RESUME, save_tensors(trainer.state()))
     return card
+
+
+def is_kept(epoch: int, card: runs.Card) -> bool:
+    """Whether a run keeps how it looked after this epoch: evenly spread ones, and the last."""
+    epochs = card.config.train.epochs
+    if epoch == epochs:
+        return True
+    return card.keeps == "all" and epoch % -(-epochs // KEPT_EPOCHS) == 0
 
 
 def keep_look(path: Path, trainer: Trainer, name: str) -> dict[str, object]:

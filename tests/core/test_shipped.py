@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vae_core import data, latent, metrics, model_table, moments, runs, sweeps
+from vae_core import data, latent, metrics, model_table, moments, runs, sweeps, worker
 from vae_core.evaluation import evaluate
 from vae_core.inference import open_session
 from vae_core.recipes import RECIPES
@@ -54,8 +54,7 @@ def test_a_shipped_run_is_finished_small_and_says_how_it_came_about(path: Path) 
     assert card.data["name"] == card.config.data.name
     assert (card.data["n_train"], card.data["n_held_out"]) == (source.n_train - held_out, held_out)
     assert [line["epoch"] for line in run.history] == list(range(1, card.epochs_done + 1))
-    names = {f"{epoch:04d}" for epoch in range(1, card.epochs_done + 1)}
-    names = {f"{card.epochs_done:04d}"} if card.keeps == "last" else names
+    names = {f"{e:04d}" for e in range(1, card.epochs_done + 1) if worker.is_kept(e, card)}
     assert names <= {file.stem for file in (path / runs.LATENTS).iterdir()}
     assert len(moments.moments(run)) == len(list((path / runs.LATENTS).iterdir()))
 

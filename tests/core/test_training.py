@@ -1,5 +1,6 @@
 """Training learns, is decided by its seed, and goes on after any interruption as if unbroken."""
 
+import itertools
 import json
 import signal
 import subprocess
@@ -427,3 +428,13 @@ def test_a_run_whose_data_have_changed_is_not_resumed(
     runs.write_card(path, card.model_copy(update={"data": {**card.data, "train": "0" * 64}}))
     with pytest.raises(RunError, match="its data set has changed"):
         next(worker.train_run(path))
+
+
+def test_a_long_training_keeps_evenly_spread_epochs_and_the_last(small_config: MakeConfig) -> None:
+    card = runs.Card(name="long", recipe="small", config=small_config(epochs=200))
+    kept = [epoch for epoch in range(1, 201) if worker.is_kept(epoch, card)]
+    assert len(kept) <= worker.KEPT_EPOCHS
+    assert kept[-1] == 200
+    assert len({later - sooner for sooner, later in itertools.pairwise(kept[:-1])}) == 1
+    short = runs.Card(name="short", recipe="small", config=small_config(epochs=40))
+    assert all(worker.is_kept(epoch, short) for epoch in range(1, 41))
