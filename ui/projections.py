@@ -99,7 +99,6 @@ def several(run: Run, wanted: Sequence[Settings]) -> None:
         t("high_dimensions.work-out", n=len(missing)),
         key="work-out",
         icon=":material/play_arrow:",
-        type="primary",
     ):
         try:
             for settings in missing:

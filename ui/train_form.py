@@ -109,7 +109,6 @@ def _start_box(config: RunConfig, recipe: str, *, sound: bool) -> None:
     st.button(
         t("train.start"),
         key="start",
-        type="primary",
         icon=":material/play_arrow:",
         disabled=not sound,
         on_click=_start,

@@ -40,7 +40,7 @@ MOST_KEPT = 200
 PATIENCE_S = 10.0  # without a sign of life it is asked whether the worker still lives
 POLL_S = 0.3
 
-_children: list[subprocess.Popen[bytes]] = []
+_children: dict[Path, subprocess.Popen[bytes]] = {}
 _asking = Lock()
 
 
@@ -88,11 +88,14 @@ def ask(codes: ArrayLike, settings: Settings) -> Watched:
     """
     folder = cache_folder() / digest(codes, settings)
     with _asking:
-        _children[:] = [child for child in _children if child.poll() is None]
+        for path, child in tuple(_children.items()):
+            if child.poll() is not None:
+                del _children[path]
         found = _look(folder)
         if found.status in ("done", "running", "waiting"):
             return found
-        if len(_children) >= MOST_WAITING:
+        # one that has ended or was stopped may take a moment to leave: it is in nobody's way
+        if sum(_look(path).status in ("running", "waiting") for path in _children) >= MOST_WAITING:
             raise InputError("projections-busy", limit=MOST_WAITING)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +109,7 @@ def ask(codes: ArrayLike, settings: Settings) -> Watched:
         write_json(folder / PROGRESS, _progress("waiting"))
         environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
         command = [sys.executable, "-m", "vae_core.projector", str(folder)]
-        _children.append(subprocess.Popen(command, cwd=ROOT, env=environment))
+        _children[folder] = subprocess.Popen(command, cwd=ROOT, env=environment)
     return _look(folder)
 
 
