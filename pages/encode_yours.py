@@ -6,7 +6,7 @@ What is drawn or uploaded stays in the session's memory; nothing of it reaches d
 import streamlit as st
 
 from ui import placements
-from ui.controls import choose_one, current_run, planar_runs, tell_unknown_run
+from ui.controls import choose_one, current_run, kindred, tell_unknown_run
 from ui.draw_pad import draw_pad
 from ui.i18n import explain, t
 from ui.latent_map import Pin, latent_map
@@ -64,7 +64,7 @@ def encode_yours() -> None:
     if placed:
         st.subheader(t("encode_yours.everywhere"))
         st.caption(t("encode_yours.costs"))
-        others = [placements.placement(other, grey) for other in planar_runs() if other != run]
+        others = [placements.placement(other, grey) for other in kindred(run)]
         st.html(placements.cards([placed, *others]))
 
 

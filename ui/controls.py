@@ -130,6 +130,13 @@ def mapped_runs() -> tuple[Run, ...]:
     return tuple(run for run in resources.runs() if isinstance(run, Run) and has_plane(run))
 
 
+def kindred(run: Run) -> tuple[Run, ...]:
+    """The other planar runs that show the same images: a digit tells nothing of garments."""
+    name = resources.gallery(run).name
+    others = (other for other in planar_runs() if other != run)
+    return tuple(other for other in others if resources.gallery(other).name == name)
+
+
 def current_run(runs: Iterable[Run] | None = None, *, wide: bool = False) -> Run:
     """The run that the sidebar's picker shows: of `runs`, by default the planar ones.
 

@@ -40,7 +40,7 @@ from vae_core.training import EpochEnd, Event, Snapshot, Trainer
 LOCK = ".lock"
 HEARTBEAT_S = 2.0
 FRAME_COLUMNS = 10  # pictures in a row of a kept sheet
-KEPT_EPOCHS = 60  # of a longer training every second epoch is kept, or every third ...
+KEPT_EPOCHS = 15  # of a longer training every second epoch is kept, or every third ...
 LOCK_PATIENCE_S = 0.25
 NICENESS = 10  # a server's answers come first; LATENT_NICE says otherwise
 

@@ -33,8 +33,8 @@ QUANTIZED = ConvConfig(
 MODELS = {
     "ae": ModelConfig(family="ae", network=NETWORKS["dense"]),
     "vae": ModelConfig(family="vae", network=NETWORKS["conv"]),
-    "cvae-dense": ModelConfig(family="vae", network=NETWORKS["dense"], n_classes=10),
-    "cvae-conv": ModelConfig(family="vae", network=NETWORKS["conv"], n_classes=10),
+    "told-dense": ModelConfig(family="vae", network=NETWORKS["dense"], n_classes=10),
+    "told-conv": ModelConfig(family="vae", network=NETWORKS["conv"], n_classes=10),
     "vq": ModelConfig(family="vq", network=QUANTIZED, latent_dim=4, codebook_size=8),
 }
 
@@ -220,7 +220,7 @@ def run_notebook(content: bytes) -> tuple[dict[str, Any], list[str]]:
     return space, said
 
 
-@pytest.mark.parametrize("kind", ["vae", "cvae-dense"])
+@pytest.mark.parametrize("kind", ["vae", "told-dense"])
 def test_a_notebook_rebuilds_what_was_on_the_screen(
     kind: str, opened: Callable[[str], Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
