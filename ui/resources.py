@@ -63,9 +63,9 @@ class Memory(Generic[V]):
 
 
 _runs: Memory[tuple[Run | BrokenRun, ...]] = Memory(1)
-_sessions: Memory[Session] = Memory(16)
-_codes: Memory[Codes] = Memory(32)
-_ledgers: Memory[Ledger] = Memory(32)
+_sessions: Memory[Session] = Memory(48)
+_codes: Memory[Codes] = Memory(48)
+_ledgers: Memory[Ledger] = Memory(48)
 _indices: Memory[np.ndarray] = Memory(4)
 _planes: Memory[latent.Plane] = Memory(64)
 _thumbnails: Memory[bytes] = Memory(64)

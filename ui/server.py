@@ -29,7 +29,7 @@ from ui.answers import FOREVER, NEVER, NotFoundError, found_run, sentences
 from ui.owner import OwnerCookie
 from ui.quota import UploadQuota
 from ui.selection import Selection, select
-from ui.views import View, has_plane, n_classes, view
+from ui.views import View, n_classes, view
 from vae_core import figures, latent
 from vae_core.errors import InputError, PlaygroundError
 from vae_core.exports import png_bytes
@@ -556,7 +556,7 @@ async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     torch.set_num_threads(1)  # decodes are tiny; the cores belong to other visitors
     packing_assets = threading.Thread(target=_pack_assets, name="packing", daemon=True)
     packing_assets.start()  # beside the warm-up: the compressor does not hold the interpreter
-    await to_thread.run_sync(_warm_up, "dense")
+    await to_thread.run_sync(_warm_up_first)
     # later, for it would take a core from whoever opens the page at once; a daemon, since nobody
     # who stops the server waits for a map that nobody will see
     later = threading.Timer(FIRST_VISIT_S, _warm_up_later)
@@ -576,26 +576,31 @@ def _pack_assets() -> None:
         assets.packed(file, "br")
 
 
-def _warm_up(kind: str) -> None:
-    """Makes the maps of all runs of a kind of network; conv ones take seconds to encode."""
-    for run in resources.runs():
-        if isinstance(run, Run) and run.card.config.model.network.kind == kind:
-            with suppress(PlaygroundError):
-                _kept_map(view(run))
-                _kept_tile(view(run, label=0 if n_classes(run) else None), 0, 0, 0)
+def _warm_up_first() -> None:
+    """Makes the map that a first visitor sees; all of them would keep the server from starting."""
+    runs = controls.planar_runs()
+    if runs:
+        _warm_up(controls.run_for(None, runs))
     _freeze()
 
 
 def _warm_up_later() -> None:
-    """What the first visitor's page does not wait for."""
-    _warm_up("conv")
-    for run in resources.runs():
-        if isinstance(run, Run) and has_plane(run):
-            with suppress(PlaygroundError):
-                shown = view(run, label=0 if n_classes(run) else None)
-                shown.metric(np.zeros((1, 2)))  # torch gets ready for derivatives: once, seconds
-                break
+    """What the first visitor's page does not wait for: all other maps, and torch's derivatives."""
+    mapped = controls.mapped_runs()
+    # convolutional ones take seconds to encode: they come last
+    for run in sorted(mapped, key=lambda run: run.card.config.model.network.kind == "conv"):
+        _warm_up(run)
+    for run in mapped[:1]:
+        with suppress(PlaygroundError):
+            shown = view(run, label=0 if n_classes(run) else None)
+            shown.metric(np.zeros((1, 2)))  # torch gets ready for derivatives: once, seconds
     _freeze()
+
+
+def _warm_up(run: Run) -> None:
+    with suppress(PlaygroundError):
+        _kept_map(view(run))
+        _kept_tile(view(run, label=0 if n_classes(run) else None), 0, 0, 0)
 
 
 def _freeze() -> None:

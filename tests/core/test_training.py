@@ -436,5 +436,5 @@ def test_a_long_training_keeps_evenly_spread_epochs_and_the_last(small_config: M
     assert len(kept) <= worker.KEPT_EPOCHS
     assert kept[-1] == 200
     assert len({later - sooner for sooner, later in itertools.pairwise(kept[:-1])}) == 1
-    short = runs.Card(name="short", recipe="small", config=small_config(epochs=20))
-    assert all(worker.is_kept(epoch, short) for epoch in range(1, 21))
+    short = runs.Card(name="short", recipe="small", config=small_config(epochs=15))
+    assert all(worker.is_kept(epoch, short) for epoch in range(1, 16))
