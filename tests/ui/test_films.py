@@ -33,7 +33,7 @@ def trained(shelf: Path) -> Run:
 @pytest.fixture(scope="module")
 def series(shelf: Path) -> sweeps.Series:
     recipe = sweeps_recipe()
-    for one in sweeps.plan(recipe, recipe.config, shelf, {"beta": BETAS}):
+    for one in sweeps.plan(recipe, recipe.config, shelf, {"beta": BETAS, "seed": [1]}):
         for _ in sweeps.train(one, recipe, device="cpu", threads=1):
             pass
     (found,) = sweeps.find_series(run for run in runs.list_runs(shelf) if isinstance(run, Run))
@@ -86,8 +86,9 @@ def test_each_moment_has_its_own_sheet_and_no_other_file_is_served(client, train
 
 
 def test_a_run_that_kept_no_pictures_names_none() -> None:
-    film = films.run_film(open_run(SHIPPED / "vae-shallow")).content()
-    assert len(film["moments"]) == 40
+    run = open_run(SHIPPED / "vae-shallow")
+    film = films.run_film(run).content()
+    assert len(film["moments"]) == len(list((run.path / "latents").iterdir()))
     assert not any(moment["sheet"] for moment in film["moments"])
 
 

@@ -259,9 +259,9 @@ def test_all_that_a_page_names_is_there_and_may_be_kept_for_ever(client, path):
 @pytest.mark.parametrize(
     ("path", "run_id"),
     [
-        ("/", "vae-keras-dense"),
+        ("/", "vae-narrow-deep"),
         ("/?run=ae-shallow&lang=ko", "ae-shallow"),
-        ("/?run=</script>", "vae-keras-dense"),
+        ("/?run=</script>", "vae-narrow-deep"),
     ],
 )
 def test_the_first_screen_names_the_map_of_the_run_that_it_will_show(client, path, run_id):
