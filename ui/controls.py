@@ -154,8 +154,8 @@ def run_for(asked: str | None, runs: Iterable[Run], *, wide: bool = False) -> Ru
 
 
 def first_of(runs: Collection[Run]) -> Collection[Run]:
-    """Those that one should see first: VAEs in their plane, of what there is."""
-    planar = [run for run in runs if _is_planar(run)] or runs
+    """Those that one should see first: VAEs in their plane, told no class, of what there is."""
+    planar = [run for run in runs if _is_planar(run) and not n_classes(run)] or runs
     return _vaes(planar) or planar
 
 
