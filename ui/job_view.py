@@ -40,6 +40,8 @@ def job_view(job: Job) -> None:
 
 def _view(run_id: str, over: str) -> None:
     job = jobs.find(run_id)
+    if state.chosen("run") != run_id:
+        st.rerun()  # a button here asked for the form: a fragment alone cannot show it
     if job is None or (job.status if job.over else "") != over:
         st.rerun()  # it has ended or begun again: with another clock, or without one
     _tell_status(job)

@@ -59,3 +59,6 @@ def test_a_training_is_stopped_by_its_browser_and_only_watched_by_another(open_p
     page.locator(".st-key-job-stop button").click()
     page.wait_for_selector("text=/Stopped after \\d+ of 5000 epochs/")
     other.wait_for_selector("text=/Stopped after \\d+ of 5000 epochs/", timeout=PATIENCE_MS)
+    page.locator(".st-key-job-another button").click()
+    page.wait_for_selector(".st-key-start button")
+    assert page.locator("text=Trainings that run or wait now").count() == 0
