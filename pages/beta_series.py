@@ -29,7 +29,7 @@ def look(digest: str) -> None:
         for point in st.session_state["trade"].selection.points:
             state.choose(moment=ids[point["point_index"]])
 
-    terms = films.figures(series)
+    terms = series.terms
     source = Source(films.series_address(series), name(digest))
     time_machine([source], key=f"series-{digest}", follow=True)
     st.caption(t("beta_series.turned"))
@@ -51,8 +51,8 @@ def look(digest: str) -> None:
             selection_mode="points",
         )
     with beside:
-        split = t(f"beta_series.{films.split_of(series)}")
-        st.caption(t("beta_series.about", n=films.count_of(series), split=split))
+        split = t(f"beta_series.{series.split}")
+        st.caption(t("beta_series.about", n=series.n, split=split))
         shown = state.choice("moment", ids, ids[films.series_film(series).home])
         st.download_button(
             t("beta_series.gif"),

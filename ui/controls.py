@@ -127,7 +127,7 @@ def every_run() -> tuple[Run, ...]:
 
 def mapped_runs() -> tuple[Run, ...]:
     """The runs whose codes a map can show: in their plane, or in one through many units."""
-    return tuple(run for run in resources.runs() if isinstance(run, Run) and has_plane(run))
+    return tuple(run for run in resources.runs() if isinstance(run, Run) and has_plane(run.card))
 
 
 def kindred(run: Run) -> tuple[Run, ...]:
@@ -205,8 +205,8 @@ def tell_left_out(shown: Iterable[Run]) -> None:
     others = [run for run in runs if isinstance(run, Run) and run.id not in offered]
     broken = [run for run in runs if isinstance(run, BrokenRun)]
     for reason, left_out in (
-        ("not-planar", [run for run in others if has_plane(run)]),
-        ("no-plane", [run for run in others if not has_plane(run)]),
+        ("not-planar", [run for run in others if has_plane(run.card)]),
+        ("no-plane", [run for run in others if not has_plane(run.card)]),
     ):
         if left_out:
             names = ", ".join(

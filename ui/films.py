@@ -8,7 +8,7 @@ all that follows the slider happens there.
 import base64
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -204,11 +204,10 @@ def series_film(series: Series) -> Film:
 def _series_film(series: Series) -> Film:
     chosen = series.runs[:MAX_SERIES]
     middle = min(range(len(chosen)), key=lambda i: abs(math.log(max(_beta(chosen[i]), 1e-6))))
-    turns = aligned([_planar(resources.gallery_codes(run).mu) for run in chosen], middle)
+    codes = [latent.planar(resources.gallery_codes(run).mu) for run in chosen]
+    turns = latent.aligned(codes, middle)
     gallery = resources.gallery(chosen[0])
-    points = np.stack(
-        [_planar(resources.gallery_codes(r).mu) @ t for r, t in zip(chosen, turns, strict=True)]
-    )
+    points = np.stack([mu @ turn for mu, turn in zip(codes, turns, strict=True)])
     planes = tuple(latent.plane_of(one) for one in points)
     by_name = {
         run.id: (run, turn, plane) for run, turn, plane in zip(chosen, turns, planes, strict=True)
@@ -220,7 +219,7 @@ def _series_film(series: Series) -> Film:
         run = by_name[name][0]
         return _sheets.get((run.id, run.digest, middle), lambda: _series_sheet(*by_name[name]))
 
-    terms = figures(series)[: len(chosen)]
+    terms = series.terms[: len(chosen)]
     kept = _rows(len(gallery))
     return Film(
         address=series_address(series),
@@ -249,44 +248,6 @@ def _series_film(series: Series) -> Film:
         originals=_firsts(chosen[0]),
         sheet=sheet,
     )
-
-
-def aligned(planes: Sequence[np.ndarray], middle: int) -> list[np.ndarray]:
-    """Returns what turns each of several codes (N, 2) onto its neighbour, outwards from one."""
-    turns = [np.eye(2) for _ in planes]
-    for order in (range(middle - 1, -1, -1), range(middle + 1, len(planes))):
-        before = middle
-        for i in order:
-            turns[i] = latent.procrustes(planes[i], planes[before] @ turns[before])
-            before = i
-    return turns
-
-
-def split_of(series: Series) -> str:
-    """Returns on which images all runs of a series were measured: "test", or else "held-out"."""
-    tested = all("recon" in run.card.metrics.get("test", {}) for run in series.runs)
-    return "test" if tested else "held-out"
-
-
-def count_of(series: Series) -> int:
-    """Returns how many images these are."""
-    card = series.runs[0].card
-    if split_of(series) == "test":
-        return int(card.metrics["test"].get("n", 0))
-    return int(card.data.get("n_held_out", 0))
-
-
-def figures(series: Series) -> list[dict[str, float]]:
-    """Returns what the runs of a series cost on the same images, in nats per image."""
-    found = [run.card.metrics.get(split_of(series), {}) for run in series.runs]
-    terms = [(one.get("recon", math.nan), one.get("kl", math.nan)) for one in found]
-    return [{"recon": recon, "kl": kl, "total": recon + kl} for recon, kl in terms]
-
-
-def _planar(mu: np.ndarray) -> np.ndarray:
-    if mu.shape[1] == 1:
-        return np.column_stack([mu, np.zeros_like(mu)])
-    return mu if mu.shape[1] == 2 else latent.principal_components(mu, 2)
 
 
 def _series_sheet(run: Run, turn: np.ndarray, plane: Plane) -> bytes:

@@ -12,6 +12,7 @@ import streamlit as st
 from ui import owner, resources, state
 from ui.i18n import explain, plain, t
 from ui.train_form import duration
+from ui.views import has_plane
 from vae_core import data, diagnosis, exports, figures, jobs, latent, live, runs, thumbnails
 from vae_core.data import Images
 from vae_core.errors import PlaygroundError
@@ -96,7 +97,7 @@ def _buttons(job: Job) -> None:
             _button("stop", job, jobs.stop, ":material/stop:")
         if mine and job.status in jobs.RESUMABLE:
             _button("resume", job, jobs.resume, ":material/play_arrow:")
-        on_map = job.card.epochs_done and job.card.config.model.latent_dim == 2
+        on_map = job.card.epochs_done and has_plane(job.card)
         if on_map and st.button(t("job.open"), key="job-open", icon=":material/map:"):
             st.switch_page(HERE / "pages" / "latent_map.py", query_params={"run": job.id})
         st.button(

@@ -117,7 +117,8 @@ def _card(run: Run) -> None:
 def _actions(run: Run | BrokenRun, job: Job | None) -> None:
     with st.container(horizontal=True):
         if isinstance(run, Run):
-            if has_plane(run) and st.button(t("job.open"), key="runs-open", icon=":material/map:"):
+            mapped = has_plane(run.card)
+            if mapped and st.button(t("job.open"), key="runs-open", icon=":material/map:"):
                 st.switch_page(HERE / "pages" / "latent_map.py", query_params={"run": run.id})
             st.download_button(
                 t("runs.download"),

@@ -17,7 +17,7 @@ from vae_core import slices
 from vae_core.errors import InputError
 from vae_core.inference import Codes, Ledger
 from vae_core.latent import Plane, plane_of
-from vae_core.runs import Run
+from vae_core.runs import Card, Run
 from vae_core.slices import Slice
 
 KINDS = ("pca", "axes")
@@ -122,16 +122,16 @@ def view(run: Run, name: str | None = None, label: int | None = None) -> View:
         InputError: The run has no plane, no plane of that name, or no such class.
     """
     units = run.card.config.model.latent_dim
-    if not has_plane(run):
+    if not has_plane(run.card):
         raise InputError("input-range", what="latent_dim", low=2, high="many", value=units)
     found = View(run, None if units == 2 else name or first_name(run), label)
     found.slice  # noqa: B018  a name that is none is told here
     return found
 
 
-def has_plane(run: Run) -> bool:
+def has_plane(card: Card) -> bool:
     """Whether codes are vectors of two units or more. A grid of codebook vectors is no place."""
-    model = run.card.config.model
+    model = card.config.model
     return model.latent_dim >= 2 and model.family != "vq"
 
 

@@ -4,7 +4,8 @@
 language. Anything else that is raised is a defect of the program, not of its input.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 
 MESSAGES: Mapping[str, str] = {
     # settings
@@ -235,6 +236,16 @@ class CheckpointError(RunError):
 
 class InputError(PlaygroundError):
     """A value from outside: a latent code, an index, a picture, a choice."""
+
+
+def exit_code(work: Callable[[], object]) -> int:
+    """Does a process's work; returns 0, or 1 after telling on stderr what a person can mend."""
+    try:
+        work()
+    except PlaygroundError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 def _rebuild(kind: type[PlaygroundError], key: str, values: dict[str, object]) -> PlaygroundError:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vae_core.config import RunConfig
-from vae_core.errors import PlaygroundError, RunError
+from vae_core.errors import RunError, exit_code
 from vae_core.runs import Run
 
 WARM_UP_S, MEASURE_S = 0.6, 2.0
@@ -155,17 +155,12 @@ def _peak_bytes(device: str) -> int:
     return used + (torch.cuda.max_memory_allocated() if device == "cuda" else 0)
 
 
-def main() -> int:
+def main() -> None:
     """Reads a request as JSON from stdin, and writes the estimate as JSON."""
     asked = json.load(sys.stdin)
-    try:
-        config = RunConfig.from_json(asked["config"])
-        print(json.dumps(asdict(_take_steps(config, asked["device"], asked["threads"]))))
-    except PlaygroundError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    config = RunConfig.from_json(asked["config"])
+    print(json.dumps(asdict(_take_steps(config, asked["device"], asked["threads"]))))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

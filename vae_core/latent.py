@@ -5,7 +5,7 @@ precision and meet their ends exactly.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -255,6 +255,33 @@ def procrustes(codes: ArrayLike, onto: ArrayLike) -> NDArray[np.float64]:
     _finite("The codes to align", codes, onto)
     u, _, vt = np.linalg.svd(codes.T @ onto)
     return np.asarray(u @ vt, np.float64)
+
+
+def planar(codes: ArrayLike) -> CodeArray:
+    """Returns codes (N, D) as points of one plane, (N, 2).
+
+    Two units are the point itself, and one lies along the first axis; of more, the two principal
+    directions are taken.
+    """
+    codes = np.asarray(codes, np.float32)
+    if codes.shape[1] == 1:
+        return np.column_stack([codes, np.zeros_like(codes)])
+    return codes if codes.shape[1] == 2 else principal_components(codes, 2)
+
+
+def aligned(codes: Sequence[NDArray[Any]], home: int) -> list[NDArray[np.float64]]:
+    """Returns for each of several codes (N, D) of the same images what turns it onto its neighbour.
+
+    `codes[home]` stays as it is; from there outwards each is turned onto the one before it
+    (`procrustes`), so that those far from home are not forced onto what they little resemble.
+    """
+    turns = [np.eye(one.shape[1]) for one in codes]
+    for order in (range(home - 1, -1, -1), range(home + 1, len(codes))):
+        before = home
+        for i in order:
+            turns[i] = procrustes(codes[i], codes[before] @ turns[before])
+            before = i
+    return turns
 
 
 def spread(places: ArrayLike, gap: float, *, rounds: int = 200) -> NDArray[np.float64]:

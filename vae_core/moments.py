@@ -92,11 +92,9 @@ def codes(
     """
     kept = [_points(run.path, moment.name) for moment in of]
     points = np.stack([places[rows] for places, _ in _alike(run.path, kept)])
-    if not all(principal for _, principal in kept):
-        return points.astype(np.float16)
-    # backwards: the last moment is the one that people know
-    for i in range(len(points) - 2, -1, -1):
-        points[i] = points[i] @ latent.procrustes(points[i], points[i + 1])
+    if all(principal for _, principal in kept):
+        # the last moment is the one that people know
+        points = points @ np.stack(latent.aligned(list(points), len(points) - 1))
     return points.astype(np.float16)
 
 
@@ -152,11 +150,7 @@ def _points(path: Path, name: str) -> tuple[NDArray[np.float32], bool]:
         raise RunError("moments-damaged", path=path.name, name=name) from error
     if kept.ndim != 2 or not 1 <= kept.shape[1] <= 3 or not np.isfinite(kept).all():
         raise RunError("moments-damaged", path=path.name, name=name)
-    if kept.shape[1] == 1:
-        return np.column_stack([kept, np.zeros_like(kept)]), False
-    if kept.shape[1] == 3:
-        return latent.principal_components(kept, 2), True
-    return kept, "pca" in tensors
+    return latent.planar(kept), "pca" in tensors or kept.shape[1] > 2
 
 
 def _alike(

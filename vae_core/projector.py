@@ -21,7 +21,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import ArrayLike
 
-from vae_core.errors import InputError, PlaygroundError, RunError
+from vae_core.errors import InputError, PlaygroundError, RunError, exit_code
 from vae_core.files import read_json, write_bytes, write_json
 from vae_core.latent import CodeArray
 from vae_core.projections import Settings, Stopped, digest, project
@@ -231,15 +231,10 @@ def _npy(array: np.ndarray[Any, Any]) -> bytes:
     return file.getvalue()
 
 
-def main() -> int:
+def main() -> None:
     """Works out the folder that is named on the command line."""
-    try:
-        work(Path(sys.argv[1]))
-    except PlaygroundError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    work(Path(sys.argv[1]))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

@@ -6,6 +6,7 @@ whoever trained them. Each run is trained by the worker, as any other.
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -53,6 +54,27 @@ class Series:
         card = self.runs[0].card
         model, train = card.config.model, card.config.train
         return f"{card.recipe}, D = {model.latent_dim}, seed {train.seed}"
+
+    @property
+    def split(self) -> str:
+        """On which images all of them were measured: "test", or else "held-out"."""
+        tested = all("recon" in run.card.metrics.get("test", {}) for run in self.runs)
+        return "test" if tested else "held-out"
+
+    @property
+    def n(self) -> int:
+        """How many images these are."""
+        card = self.runs[0].card
+        if self.split == "test":
+            return int(card.metrics["test"].get("n", 0))
+        return int(card.data.get("n_held_out", 0))
+
+    @property
+    def terms(self) -> tuple[dict[str, float], ...]:
+        """What each costs on them: "recon", "kl" and "total", nats per image; NaN if unknown."""
+        found = [run.card.metrics.get(self.split, {}) for run in self.runs]
+        terms = [(one.get("recon", math.nan), one.get("kl", math.nan)) for one in found]
+        return tuple({"recon": recon, "kl": kl, "total": recon + kl} for recon, kl in terms)
 
 
 def plan(

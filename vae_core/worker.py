@@ -32,7 +32,7 @@ from vae_core.devices import (
     resolve_precision,
     worker_threads,
 )
-from vae_core.errors import InputError, PlaygroundError, RunError
+from vae_core.errors import InputError, PlaygroundError, RunError, exit_code
 from vae_core.files import read_json, sweep, write_bytes, write_json
 from vae_core.models import parameter_count
 from vae_core.training import EpochEnd, Event, Snapshot, Trainer
@@ -367,21 +367,16 @@ def _stand_back() -> None:
         Path("/proc/self/autogroup").write_text(str(niceness))
 
 
-def main() -> int:
+def main() -> None:
     """Trains the run folder that is named on the command line; prints a line an epoch on stderr."""
     parser = argparse.ArgumentParser(prog="python -m vae_core.worker", description=__doc__)
     parser.add_argument("run", type=Path, help="folder of a run that `create_run` made")
     path = parser.parse_args().run
     _stand_back()
-    try:
-        for event in train_run(path):
-            if isinstance(event, EpochEnd):
-                print(f"epoch {event.epoch}: {event.held_out.total:.2f} nats", file=sys.stderr)
-    except PlaygroundError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    for event in train_run(path):
+        if isinstance(event, EpochEnd):
+            print(f"epoch {event.epoch}: {event.held_out.total:.2f} nats", file=sys.stderr)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

@@ -37,6 +37,25 @@ def test_procrustes_wants_codes_of_the_same_images(onto) -> None:
         latent.procrustes(np.zeros((4, 2)), onto)
 
 
+def test_aligning_undoes_what_was_turned_and_leaves_home_as_it_is(rng) -> None:
+    codes = rng.normal(size=(300, 2))
+    turns = [turned(0.4, mirrored=True), turned(2.0, mirrored=False), np.eye(2)]
+    found = latent.aligned([codes @ turn for turn in turns], 1)
+    assert np.array_equal(found[1], np.eye(2))
+    for turn, back in zip(turns, found, strict=True):
+        assert np.allclose(turn @ back, turns[1])
+
+
+def test_codes_of_any_length_are_points_of_a_plane(rng) -> None:
+    for units in (1, 2, 5):
+        codes = rng.normal(size=(40, units))
+        assert latent.planar(codes).shape == (40, 2)
+    pair = rng.normal(size=(40, 2)).astype(np.float32)
+    assert np.array_equal(latent.planar(pair), pair)
+    line = latent.planar(pair[:, :1])
+    assert np.array_equal(line, np.column_stack([pair[:, 0], np.zeros(40)]))
+
+
 def test_moments_run_from_before_training_to_the_last_epoch(small_run) -> None:
     run = open_run(small_run(epochs=2))
     found = past.moments(run)

@@ -145,15 +145,6 @@ def test_the_grid_of_a_series_shows_what_lies_at_its_places(client, series) -> N
     assert np.abs(corner - 255 * decoded).max() <= 4
 
 
-def test_turning_undoes_what_was_turned() -> None:
-    rng = np.random.default_rng(1)
-    codes = rng.normal(size=(300, 2))
-    mirror = np.array([[0.0, 1.0], [1.0, 0.0]])
-    turns = films.aligned([codes @ mirror, codes, codes @ -mirror], 1)
-    assert np.allclose(turns[0], mirror.T)
-    assert np.allclose(turns[2], -mirror.T)
-
-
 def test_small_multiples_name_every_beta(series) -> None:
     for html in (multiples.planes(series), multiples.grids(series)):
         assert html.count("<img") == len(BETAS)

@@ -15,6 +15,7 @@ from ui.generate.reconstructions import reconstructions
 from ui.generate.samples import samples
 from ui.generate.sums import arithmetic
 from ui.generate.traversals import traverse
+from ui.views import has_plane
 from vae_core.runs import Run
 
 
@@ -23,7 +24,7 @@ def _continuous(run: Run) -> bool:
 
 
 def _has_plane(run: Run) -> bool:
-    return _continuous(run) and run.card.config.model.latent_dim > 1
+    return has_plane(run.card)
 
 
 def _has_codebook(run: Run) -> bool:

@@ -6,7 +6,7 @@ import { latticeOf } from "./tiles.js";
 export class Problem extends Error {}
 
 /** Fetches an address; a Problem says why there is no answer. Aborting rejects with AbortError. */
-async function get(url, { signal, texts }) {
+export async function get(url, { signal, texts }) {
   let response;
   try {
     response = await fetch(url, { signal });

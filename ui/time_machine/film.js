@@ -1,23 +1,9 @@
 // A film as the server tells it: codes of all moments as points, figures, sheets of pictures.
 
-import { Problem } from "../latent_map/api.js";
+import { get } from "../latent_map/api.js";
 import { bytesOf } from "../latent_map/picture.js";
 
 const AT_ONCE = 4; // sheets that are fetched at the same time
-
-/** Fetches an address; a Problem says why there is no answer. */
-async function ask(url, texts, signal) {
-  let response;
-  try {
-    response = await fetch(url, { signal });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Problem(texts.offline);
-  }
-  if (response.ok) return response;
-  const answer = await response.json().catch(() => ({}));
-  throw new Problem(answer.error ?? texts.failed.replace("{reason}", `HTTP ${response.status}`));
-}
 
 /** The numbers that half floats (IEEE 754 binary16) hold; few browsers read them by themselves. */
 export function floatsOf(buffer) {
@@ -36,8 +22,8 @@ export function floatsOf(buffer) {
 
 export class Film {
   static async load({ address, name }, texts, signal) {
-    const content = await (await ask(`${address}/film.json`, texts, signal)).json();
-    const buffer = await (await ask(content.codes, texts, signal)).arrayBuffer();
+    const content = await (await get(`${address}/film.json`, { texts, signal })).json();
+    const buffer = await (await get(content.codes, { texts, signal })).arrayBuffer();
     return new Film(name, content, floatsOf(buffer));
   }
 
@@ -106,7 +92,7 @@ export class Film {
       .map(([, i]) => i);
     const fetchSome = async () => {
       for (let i = order.shift(); i !== undefined; i = order.shift()) {
-        const blob = await (await ask(this.moments[i].sheet, texts, signal)).blob();
+        const blob = await (await get(this.moments[i].sheet, { texts, signal })).blob();
         this.sheets.set(i, await createImageBitmap(blob));
         arrived(i);
       }
