@@ -88,7 +88,9 @@ def _hover(
         for event in ("Network.webSocketFrameSent", "Network.webSocketFrameReceived"):
             cdp.on(event, lambda frame, event=event: messages.append(event))
         cdp.send("Network.enable")
-        box = page.locator(f"{MAP} .lm-atlas").bounding_box()
+        atlas = page.locator(f"{MAP} .lm-atlas")
+        atlas.scroll_into_view_if_needed()  # the switches of the layers are below it
+        box = atlas.bounding_box()
         page.locator(MAP).evaluate(WATCH)
         before = -1
         while len(asked) != before:  # until the whole way has been seen

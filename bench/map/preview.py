@@ -18,10 +18,10 @@ PLACES = 2000
 MEDIAN_DB, P5_DB = 45.0, 35.0
 IDENTICAL_DB = 99.0  # stands for pictures without any difference
 
-BLEND = """async ({ folder, run, places }) => {
+BLEND = """async ({ folder, run, view, places }) => {
   const [{ Api }, { Tiles, previewLevel, squareOf, tileAt }] = await Promise.all(
     ["api.js", "tiles.js"].map((name) => import(`${folder}/${name}`)));
-  const api = new Api(run, {});
+  const api = new Api(run, {}, view);
   const map = await api.map();
   const { tiles: { cells, max_level: maxLevel, reach }, image_shape: shape } = map;
   const size = shape.reduce((product, side) => product * side, 1);
@@ -64,15 +64,26 @@ def measure(driver: Any, seed: int) -> dict[str, Any]:
 
 
 def _compared(page: Any, folder: str, run: Run, seed: int) -> dict[str, Any]:
-    session = open_session(run)
-    codes = session.encode(load_gallery(run.card.config.data).x).mu
+    """Measures a run at places of its own; a conditional one is asked for each class in turn."""
+    session, gallery = open_session(run), load_gallery(run.card.config.data)
+    told = np.arange(PLACES) % session.n_classes if session.n_classes else None
+    codes = session.encode(gallery.x, gallery.y if session.n_classes else None).mu
     rng = np.random.default_rng(seed)
     places = rng.uniform(codes.min(axis=0), codes.max(axis=0), (PLACES, 2))
-    target = {"id": run.id, "digest": run.digest}
-    got = page.evaluate(BLEND, {"folder": folder, "run": target, "places": places.tolist()})
-    exact = to_uint8(session.decode(places.astype(np.float32)))
-    shown = np.frombuffer(base64.b64decode(got["pictures"]), np.uint8).reshape(exact.shape)
-    levels = np.array(got["levels"])
+    exact = to_uint8(session.decode(places.astype(np.float32), told))
+    shown, levels = np.zeros_like(exact), np.zeros(PLACES, int)
+    for label in range(max(session.n_classes, 1)):
+        rows = np.arange(PLACES) if told is None else np.flatnonzero(told == label)
+        target = {
+            "folder": folder,
+            "run": {"id": run.id, "digest": run.digest},
+            "view": {} if told is None else {"class": label},
+            "places": places[rows].tolist(),
+        }
+        got = page.evaluate(BLEND, target)
+        pictures = np.frombuffer(base64.b64decode(got["pictures"]), np.uint8)
+        shown[rows] = pictures.reshape(exact[rows].shape)
+        levels[rows] = got["levels"]
     square = (shown.astype(float) - exact) ** 2
     error = square.reshape(PLACES, -1).mean(axis=1)
     psnr = np.minimum(10 * np.log10(255**2 / np.maximum(error, 1e-12)), IDENTICAL_DB)
