@@ -99,7 +99,7 @@ def _card(run: Run) -> None:
             "device": f"{card.device}, {card.precision}, {card.threads}",
             "time": duration(card.seconds) if card.seconds else "–",
             "created": card.created,
-            "digest": card.weights_sha256[:12],
+            "digest": f"{card.weights_sha256[:12]}, {card.weights}",
         }
         lines = (f"- {t(f'runs.fact-{name}')}: {plain(text)}" for name, text in facts.items())
         st.markdown("\n".join(lines))

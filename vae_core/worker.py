@@ -212,6 +212,7 @@ def _save(
     card = card.model_copy(
         update={
             "weights_sha256": digest,
+            "weights": runs.kept_as(trainer.kept),
             "epochs_done": event.epoch,
             "seconds": round(seconds, 2),
             "metrics": {**card.metrics, "held-out": {k: round(v, 4) for k, v in held_out.items()}},

@@ -377,6 +377,7 @@ def test_large_networks_are_kept_in_half_precision_and_used_in_single(
     monkeypatch.setattr(runs, "HALF_ABOVE", 0)
     half = small_run("half", epochs=1)
     assert (half / runs.WEIGHTS).stat().st_size < 0.6 * (whole / runs.WEIGHTS).stat().st_size
+    assert [runs.read_card(path).weights for path in (whole, half)] == ["fp32", "fp16"]
     wide, narrow = (runs.open_run(path).model().state_dict() for path in (whole, half))
     for name, tensor in wide.items():
         assert narrow[name].dtype == tensor.dtype
