@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vae_core import data, latent, metrics, model_table, moments, runs, sweeps, worker
+from vae_core import data, latent, metrics, model_table, moments, runs, sampling, sweeps, worker
 from vae_core.evaluation import evaluate
 from vae_core.inference import open_session
 from vae_core.recipes import RECIPES
@@ -168,3 +168,39 @@ def test_the_articles_claims_hold_of_the_twins(ae: str, vae: str) -> None:
     assert b["centre"] < 0.5
     assert 0.7 < b["std_least"] <= b["std_most"] < 1.5
     assert a["class_most"] - a["class_least"] > b["class_most"] - b["class_least"]
+
+
+def survey_of(name: str) -> dict[str, float]:
+    return runs.open_run(runs.SHIPPED / name).card.metrics["survey"]
+
+
+def test_in_128_dimensions_draws_from_the_prior_are_worse_than_in_two() -> None:
+    assert survey_of("vae-dense-128d")["like"] < survey_of("vae-keras-dense")["like"] - 0.1
+    assert survey_of("vae-dense-128d")["active"] < 64  # most units stay idle
+
+
+def test_a_kl_that_lost_its_halves_makes_posteriors_narrower_and_costs_more() -> None:
+    right, wrong = ("vae-shallow", "vae-shallow-missing-half")
+    assert survey_of(wrong)["posterior_std"] < survey_of(right)["posterior_std"]
+    totals = [runs.open_run(runs.SHIPPED / n).card.metrics["test"]["total"] for n in (right, wrong)]
+    assert totals[0] < totals[1]
+
+
+def test_averaging_the_terms_collapses_the_posterior() -> None:
+    found = survey_of("vae-keras-dense-averaged")
+    assert found["active"] == 0
+    assert found["posterior_std"] == pytest.approx(1, abs=0.01)
+    assert survey_of("vae-keras-dense")["active"] == 2
+
+
+def test_a_denoiser_cleans_what_its_plain_twin_cannot() -> None:
+    gallery = data.load_gallery()
+    clean = gallery.x[::20] / np.float32(255)
+    noisy = sampling.noisy(clean, 0.5, seed=0)
+    cleaned, plain = (
+        open_session(runs.open_run(runs.SHIPPED / name)).reconstruct(noisy)
+        for name in ("ae-denoise", "ae-dense-32d")
+    )
+    before, after, other = (sampling.mse(x, clean) for x in (noisy, cleaned, plain))
+    assert after < before / 4
+    assert after < other / 1.5
