@@ -140,6 +140,35 @@ def sweep(given: Arguments) -> None:
     _print(given, rows, [f"trained {len(rows)} runs"])
 
 
+def seeds(given: Arguments) -> None:
+    """Trains recipes with other seeds, measures them, and writes what changes and what stays."""
+    from vae_core import data, files, runs, seed_table, sweeps, training, worker
+    from vae_core.recipes import recipe
+
+    folder, command = runs.runs_roots()[1].absolute(), worker.command_line(given.typed)
+    shipped = [run for run in runs.list_runs(runs.SHIPPED) if isinstance(run, runs.Run)]
+    changes = {path: getattr(given, option) for option, path in _SWEEP_OPTIONS.items()}
+    groups = []
+    for chosen in map(recipe, given.recipes):
+        config = chosen.config.replace(**{k: v for k, v in changes.items() if v is not None})
+        training.check_shape(config, data.load(config.data, "train", download=given.download))
+        found = []
+        for one in sweeps.plan(chosen, config, folder, {"seed": _wholes("--seed", given.seed)}):
+            print(f"{one.path.name} ...", file=sys.stderr)
+            for _ in sweeps.train(
+                one, chosen, device=given.device, threads=given.threads, command=command
+            ):
+                pass
+            found.append(_measured(one.path, given.device))
+        alike = sweeps.find_repeats([*found, *shipped], least=2)
+        groups += [group for group in alike if any(run in group for run in found)]
+    text = seed_table.page(groups, command=command)
+    if given.out:
+        files.write_bytes(given.out, text.encode())
+    lines = [f"wrote {given.out}"] if given.out else [text.rstrip()]
+    _print(given, {"runs": [[str(run.path) for run in group] for group in groups]}, lines)
+
+
 def resume(given: Arguments) -> None:
     """Goes on with a run that was interrupted."""
     from vae_core import pulse
@@ -209,9 +238,8 @@ def cancel(given: Arguments) -> None:
 
 def evaluate(given: Arguments) -> None:
     """Measures a run on a data set."""
-    from vae_core import data, runs
+    from vae_core import data
     from vae_core.evaluation import evaluate as measure
-    from vae_core.evaluation import survey
 
     session = _session(given)
     settings = _settings(session, given.data)
@@ -219,13 +247,7 @@ def evaluate(given: Arguments) -> None:
     figures = measure(session, images, seed=given.seed)
     numbers = {key: round(value, 6) for key, value in asdict(figures).items()}
     if given.keep:
-        card = session.run.card
-        kept = {
-            **card.metrics,
-            given.split: {**numbers, "seed": given.seed},
-            "survey": survey(session, _gallery(session), images, seed=given.seed),
-        }
-        runs.write_card(session.run.path, card.model_copy(update={"metrics": kept}))
+        _keep(session, images, given.split, {**numbers, "seed": given.seed})
     result = {
         "run": session.run.id,
         "data": settings.name,
@@ -422,6 +444,34 @@ def _job_folder(given: Path) -> Path:
 
     by_id = jobs.root() / given
     return by_id if len(given.parts) == 1 and not given.exists() and by_id.is_dir() else given
+
+
+def _keep(session: Any, images: Any, split: str, figures: dict[str, float]) -> None:
+    """Writes what was measured on these images into the run's card, and a survey of its codes."""
+    from vae_core import runs
+    from vae_core.evaluation import survey
+
+    card = session.run.card
+    found = survey(session, _gallery(session), images, seed=int(figures["seed"]))
+    kept = {**card.metrics, split: figures, "survey": found}
+    runs.write_card(session.run.path, card.model_copy(update={"metrics": kept}))
+
+
+def _measured(path: Path, device: str) -> Any:
+    """Returns a run whose card tells its figures on its data set's test images."""
+    from vae_core import data
+    from vae_core.evaluation import evaluate as measure
+    from vae_core.inference import open_session
+    from vae_core.runs import open_run
+
+    run = open_run(path)
+    if {"test", "survey"} <= run.card.metrics.keys():
+        return run
+    session = open_session(run, device=device)
+    images = data.load(_settings(session, None), "test")
+    numbers = {key: round(value, 6) for key, value in asdict(measure(session, images)).items()}
+    _keep(session, images, "test", {**numbers, "seed": 0})
+    return open_run(path)
 
 
 def _job_fields(job: Any) -> dict[str, Any]:
@@ -682,6 +732,17 @@ def _parser() -> argparse.ArgumentParser:
         default="last",
         help="of which moments codes and pictures are kept (default: last)",
     )
+    _add_device(made)
+    _add_download(made)
+
+    made = command("seeds", seeds)
+    made.add_argument("recipes", nargs="+", metavar="recipe", help="a name that `recipes` lists")
+    made.add_argument("--seed", default="1,2", help="seeds, with commas (default: 1,2)")
+    made.add_argument("--data", help="data set that `data` lists (default: the recipe's)")
+    made.add_argument("--limit", type=int, help="train on the first LIMIT images only")
+    made.add_argument("--epochs", type=int)
+    made.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
+    made.add_argument("--out", type=Path, help="file, docs/seeds.md (default: show it)")
     _add_device(made)
     _add_download(made)
 

@@ -257,6 +257,29 @@ def procrustes(codes: ArrayLike, onto: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(u @ vt, np.float64)
 
 
+def disparity(codes: ArrayLike, other: ArrayLike) -> float:
+    """Returns how much two maps (N, D) of the same images differ, 0 to 1.
+
+    The squares that are left once both are centred, brought to one size, and one of them is turned
+    or mirrored onto the other (Gower 1975): 0 for the same layout, 1 for none in common.
+
+    Raises:
+        InputError: As `procrustes`, or all codes of one lie in one place.
+    """
+    codes, other = (np.asarray(c, np.float64) for c in (codes, other))
+    if codes.ndim != 2 or codes.shape != other.shape:
+        raise InputError(
+            "input-shape", what="The codes to compare", wanted=codes.shape, value=other.shape
+        )
+    _finite("The codes to compare", codes, other)
+    a, b = (c - c.mean(axis=0) for c in (codes, other))
+    sizes = float(np.linalg.norm(a) * np.linalg.norm(b))
+    if sizes == 0:
+        raise InputError("input-not-finite", what="The codes' spread", value="0")
+    kept = float(np.linalg.svd(a.T @ b / sizes, compute_uv=False).sum())
+    return max(0.0, 1 - kept**2)
+
+
 def planar(codes: ArrayLike) -> CodeArray:
     """Returns codes (N, D) as points of one plane, (N, 2).
 

@@ -4,10 +4,11 @@ Everything comes from cards, where `evaluate --keep` has put it; nothing is comp
 that the runs at hand cannot decide is left out.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from vae_core.runs import Run
+from vae_core.tables import markdown
 
 FAMILIES = {"ae": "AE", "vae": "VAE", "vq": "VQ-VAE"}
 NETWORKS = {"dense": "dense", "conv": "convolutional"}
@@ -80,7 +81,7 @@ def _figures(known: Mapping[str, Run]) -> list[str]:
                 _percent(_survey(run), "knn"),
             ]
         )
-    return _table(head, rows)
+    return markdown(head.split(" | "), rows)
 
 
 def _surveys(known: Mapping[str, Run]) -> list[str]:
@@ -108,7 +109,7 @@ def _surveys(known: Mapping[str, Run]) -> list[str]:
                 _percent(found, "class_least"),
             ]
         )
-    return [CODES, *_table(head, rows)] if rows else []
+    return [CODES, *markdown(head.split(" | "), rows)] if rows else []
 
 
 def _claims(known: Mapping[str, Run]) -> list[str]:
@@ -116,13 +117,7 @@ def _claims(known: Mapping[str, Run]) -> list[str]:
     rows = [[text, answer] for text, answer in answers if answer]
     if not rows:
         return []
-    return ["", "## What the teaching articles claim", "", *_table("claim | measured", rows)]
-
-
-def _table(head: str, rows: Sequence[Sequence[str]]) -> list[str]:
-    columns = head.split(" | ")
-    lines = [columns, ["---"] * len(columns), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]
+    return ["", "## What the teaching articles claim", "", *markdown(["claim", "measured"], rows)]
 
 
 def _survey(run: Run) -> Mapping[str, float]:

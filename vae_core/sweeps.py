@@ -147,6 +147,26 @@ def train(
     yield from worker.train_run(path, download=download)
 
 
+def find_repeats(found: Iterable[Run], *, least: int = 3) -> tuple[tuple[Run, ...], ...]:
+    """Returns the groups of at least so many runs that differ in their seed alone, by rising seed.
+
+    Where two have the same seed, the first counts.
+    """
+    groups: dict[str, dict[int, Run]] = {}
+    for run in found:
+        card = run.card
+        if not card.finished:
+            continue
+        alike = card.config.replace(train__seed=0).to_json()
+        key = json.dumps([card.recipe, card.data.get("train"), alike], sort_keys=True)
+        groups.setdefault(key, {}).setdefault(card.config.train.seed, run)
+    return tuple(
+        tuple(by_seed[seed] for seed in sorted(by_seed))
+        for by_seed in groups.values()
+        if len(by_seed) >= least
+    )
+
+
 def find_series(found: Iterable[Run], *, least: int = 3) -> tuple[Series, ...]:
     """Returns the series of at least so many betas among runs, the longest first.
 

@@ -1,4 +1,4 @@
-"""Codes as CSV, safe to open in a spreadsheet."""
+"""Tables as text: codes as CSV, safe to open in a spreadsheet; Markdown for pages of figures."""
 
 import csv
 import io
@@ -40,6 +40,12 @@ def codes_csv(
         deviations = [""] * codes.shape[1] if spread is None else spread[i]
         writer.writerow([i, labels[i], names[labels[i]], *codes[i], *deviations])
     return text.getvalue()
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Returns the lines of a table, head first."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def _harmless(cell: str) -> str:
