@@ -10,6 +10,7 @@ BENCHMARKS = {
     "launch": "from the start command to a health answer, a ready map and exact clicked pictures",
     "kills": "kill -9 of worker and server at random times: nothing lost, bit-identical in the end",
     "rush": "thirty sessions press Train in a second while others click on the map",
+    "projections": "PCA and t-SNE of 5,000 codes of 128 units with a stop, grids of 40 x 40",
     "map": "the latent map in a browser: visits, hovering, previews, clicks, a long lesson",
 }
 
