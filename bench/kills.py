@@ -118,7 +118,7 @@ def _check(path: Path, before: int, found: list[str]) -> int:
         if len(lines) < card.epochs_done:
             found.append(f"{path.name}: {len(lines)} lines of {card.epochs_done} epochs")
     for file in path.glob(f"{runs.LATENTS}/[0-9]*"):
-        if live.look(path, file.stem).codes is None:
+        if live.codes(path, file.stem)[0] is None:
             found.append(f"{file} is not readable")
     for name in (runs.STATE, jobs.TICKET):
         if (path / name).exists():

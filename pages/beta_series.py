@@ -1,22 +1,33 @@
-"""What the weight of the KL term does: one network at many betas, as figures, planes and grids."""
+"""What one setting does: runs that differ in it alone, as figures, planes and grids."""
 
 import streamlit as st
 
 from ui import films, multiples, state
+from ui.controls import choose_one
 from ui.i18n import language, plain, t
 from ui.time_machine import Source, time_machine
-from vae_core import figures
+from vae_core import figures, sweeps
 
-all_series = {films.series_digest(series): series for series in films.all_series()}
+by_axis = {axis: films.all_series(axis) for axis in sweeps.AXES}
+axes = {axis: t(f"beta_series.axis-{axis}") for axis, found in by_axis.items() if found}
 
 st.title(t("beta_series.title"))
 st.caption(t("beta_series.caption"))
 
 
 def name(digest: str) -> str:
+    """What the runs of a series have in common."""
     card = all_series[digest].runs[0].card
-    units, seed = card.config.model.latent_dim, card.config.train.seed
-    return t("beta_series.name", recipe=plain(card.recipe), units=units, seed=seed)
+    config = card.config
+    parts = {
+        "recipe": plain(card.recipe),
+        "latent_dim": f"D = {config.model.latent_dim}",
+        "seed": t("beta_series.value-seed", value=config.train.seed),
+    }
+    if axis == "recipe":
+        parts["beta"] = t("beta_series.value-beta", value=f"{config.objective.beta:g}")
+    about = t("beta_series.about-name", data=config.data.name, epochs=config.train.epochs)
+    return ", ".join([*(part for key, part in parts.items() if key != axis), about])
 
 
 @st.fragment
@@ -41,9 +52,10 @@ def look(digest: str) -> None:
             figures.rate_distortion(
                 [one["kl"] for one in terms],
                 [one["recon"] for one in terms],
-                series.betas,
+                [multiples.name_of(series.axis, value) for value in series.values],
                 ids,
                 titles=(t("beta_series.rate"), t("beta_series.distortion")),
+                joined=series.axis in ("beta", "latent_dim"),
             ),
             key="trade",
             config=dict(figures.CONFIG) | {"scrollZoom": False},
@@ -57,7 +69,7 @@ def look(digest: str) -> None:
         st.download_button(
             t("beta_series.gif"),
             lambda: films.series_gif(series),
-            "beta-series.gif",
+            f"{series.axis}-series.gif",
             "image/gif",
             key="series-gif",
             icon=":material/animation:",
@@ -70,9 +82,13 @@ def look(digest: str) -> None:
         )
 
 
-if not all_series:
+if not axes:
     st.info(t("beta_series.none"))
 else:
+    axis = next(iter(axes))
+    if len(axes) > 1:
+        axis = choose_one("axis", t("beta_series.axis"), axes)
+    all_series = {films.series_digest(series): series for series in by_axis[axis]}
     digest = state.choice("series", all_series, next(iter(all_series)))
     if len(all_series) > 1:
         st.selectbox(

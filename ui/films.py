@@ -1,4 +1,4 @@
-"""Films of latent planes: a run's moments, or the runs of a beta series, one picture after another.
+"""Films of latent planes: a run's moments, or the runs of a series, one picture after another.
 
 A film is what the time machine plays: for each moment codes as points of one plane, figures, and a
 sheet of pictures. The browser fetches it by addresses that name digests and may keep it for ever;
@@ -8,7 +8,7 @@ all that follows the slider happens there.
 import base64
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +31,12 @@ from vae_core.takeaways import film_file
 MAX_POINTS = 10_000  # of a film; of more images, evenly many
 MAX_SERIES = 24  # runs of a series in a film
 ROW = 10  # pictures in a row of a sheet
+SHEET, SHEET_COLUMNS = 500, 25  # images behind the points on a sheet, and in its rows
 SEED = 0
 
 _films: resources.Memory["Film"] = resources.Memory(12)
 _sheets: resources.Memory[bytes] = resources.Memory(64)
+_series: resources.Memory[tuple[Series, ...]] = resources.Memory(len(sweeps.AXES))
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Film:
 
     Attributes:
         address: Where its parts are fetched, without an end.
-        axis: What the moments differ in, "epoch" or "beta".
+        axis: What the moments differ in, "epoch" or one of `sweeps.AXES`.
         codes: Points by moment, (M, N, 2), float16.
         y: The points' labels, (N,).
         class_names: What the labels mean.
@@ -53,6 +55,7 @@ class Film:
         curve: All measured (x, recon, kl); more than there are moments where codes were not kept.
         originals: The first image of each of the first ten classes, (10, C, H, W).
         sheet: The PNG sheet of a moment, by its name.
+        images: The images behind the points, (N, C, H, W), in the points' order.
         final: Whether it will never change.
     """
 
@@ -67,6 +70,7 @@ class Film:
     curve: tuple[tuple[float, float, float], ...]
     originals: np.ndarray
     sheet: Callable[[str], bytes]
+    images: Callable[[], np.ndarray]
     final: bool = True
 
     def content(self) -> dict[str, Any]:
@@ -79,6 +83,12 @@ class Film:
             "image_shape": self.originals.shape[1:],
             "originals": base64.b64encode(np.ascontiguousarray(self.originals)).decode(),
             "codes": f"{self.address}/film.f16",
+            "grows": not self.final,
+            "images": {
+                "address": f"{self.address}/images",
+                "sheet": SHEET,
+                "columns": SHEET_COLUMNS,
+            },
             "home": self.home,
             "curve": self.curve,
             "moments": [
@@ -117,17 +127,35 @@ def run_film(run: Run) -> Film:
 
 
 def _run_film(run: Run) -> Film:
-    of = moments.moments(run)
+    return film_of(run, moments.moments(run), address_of(run))
+
+
+def film_of(
+    run: Run, of: Sequence[moments.Moment], address: str, *, steps: int = 0, newest: bool = True
+) -> Film:
+    """Returns the film of moments that a run kept.
+
+    Args:
+        run: The run; while it trains its weights do not matter.
+        of: The moments.
+        address: Where the film's parts are fetched, without an end.
+        steps: Steps of an epoch, where the card does not know them yet.
+        newest: Whether principal directions are turned onto the newest moment's; else the oldest's,
+            so that what is shown stays while more moments come.
+
+    Raises:
+        PlaygroundError: There is no moment, one is damaged, or its data set is not at hand.
+    """
     if not of:
         raise RunError("moments-damaged", path=run.id, name="latents")
     labels = data.held_out_labels(run.card.config.data)
-    codes = moments.codes(run, of)
+    codes = moments.codes(run, of, newest=newest)
     if codes.shape[1] != len(labels):
         raise RunError("moments-damaged", path=run.id, name="latents")
     kept, gallery = _rows(len(labels)), resources.gallery(run)
-    steps = moments.steps_per_epoch(run)
+    steps = steps or moments.steps_per_epoch(run)
     return Film(
-        address=address_of(run),
+        address=address,
         axis="epoch",
         codes=codes[:, kept],
         y=labels[kept],
@@ -150,8 +178,20 @@ def _run_film(run: Run) -> Film:
         curve=tuple(_curve(line["epoch"], moments.terms(line)) for line in run.history),
         originals=_firsts(run),
         sheet=lambda name: moments.frame(run, name),
+        images=lambda: _held_out(run)[kept],
         final=run.card.finished,
     )
+
+
+def _held_out(run: Run) -> np.ndarray:
+    """The held-out images in the data set's order, in which runs keep codes, (N, C, H, W)."""
+    config = run.card.config.data
+    if config.name == data.GALLERY:  # its gallery shows more than what is held out
+        return data.load(config, "held-out").x
+    by_class = resources.gallery(run).x
+    images = np.empty_like(by_class)
+    images[np.argsort(data.held_out_labels(config), kind="stable")] = by_class
+    return images
 
 
 def _firsts(run: Run) -> np.ndarray:
@@ -176,14 +216,16 @@ def _curve(x: float, terms: dict[str, float]) -> tuple[float, float, float]:
 # --- a series ---------------------------------------------------------------------------------
 
 
-def all_series() -> tuple[Series, ...]:
-    """The beta series among all runs."""
-    return sweeps.find_series(run for run in resources.runs() if isinstance(run, Run))
+def all_series(axis: str = "beta") -> tuple[Series, ...]:
+    """The series along one of `sweeps.AXES` among all runs."""
+    found = [run for run in resources.runs() if isinstance(run, Run)]
+    key = axis, tuple((run.id, run.digest) for run in found)
+    return _series.get(key, lambda: sweeps.find_series(found, axis=axis))
 
 
 def series_digest(series: Series) -> str:
     """Returns what names a series and all of its weights in an address."""
-    names = ",".join(f"{run.id}/{run.digest}" for run in series.runs)
+    names = ",".join([series.axis, *(f"{run.id}/{run.digest}" for run in series.runs)])
     return hashlib.sha256(names.encode()).hexdigest()[:12]
 
 
@@ -193,7 +235,7 @@ def series_address(series: Series) -> str:
 
 
 def series_film(series: Series) -> Film:
-    """Returns the film of a series: its runs by rising beta, each turned onto its neighbour.
+    """Returns the film of a series: its runs in order, each turned onto its neighbour.
 
     Raises:
         PlaygroundError: The runs' data set is not at hand.
@@ -203,7 +245,9 @@ def series_film(series: Series) -> Film:
 
 def _series_film(series: Series) -> Film:
     chosen = series.runs[:MAX_SERIES]
-    middle = min(range(len(chosen)), key=lambda i: abs(math.log(max(_beta(chosen[i]), 1e-6))))
+    xs = [_across(series.axis, value, i) for i, value in enumerate(series.values[: len(chosen)])]
+    home = 0 if series.axis == "beta" else float(np.median(xs))  # the ELBO's own, or the middle one
+    middle = min(range(len(chosen)), key=lambda i: abs(xs[i] - home))
     codes = [latent.planar(resources.gallery_codes(run).mu) for run in chosen]
     turns = latent.aligned(codes, middle)
     gallery = resources.gallery(chosen[0])
@@ -223,7 +267,7 @@ def _series_film(series: Series) -> Film:
     kept = _rows(len(gallery))
     return Film(
         address=series_address(series),
-        axis="beta",
+        axis=series.axis,
         codes=np.clip(points[:, kept], -6e4, 6e4).astype(np.float16),
         y=gallery.y[kept],
         class_names=gallery.class_names,
@@ -232,21 +276,19 @@ def _series_film(series: Series) -> Film:
         moments=tuple(
             {
                 "name": run.id,
-                "x": math.log10(max(_beta(run), 1e-6)),
+                "x": xs[i],
                 "at": i,
-                "beta": _beta(run),
+                "value": value,
                 "terms": terms[i],
                 "grid": planes[i].to_dict() if run.card.config.model.latent_dim == 2 else None,
                 "pictured": True,
             }
-            for i, run in enumerate(chosen)
+            for i, (run, value) in enumerate(zip(chosen, series.values, strict=False))
         ),
-        curve=tuple(
-            _curve(math.log10(max(_beta(run), 1e-6)), one)
-            for run, one in zip(chosen, terms, strict=True)
-        ),
+        curve=tuple(_curve(x, one) for x, one in zip(xs, terms, strict=True)),
         originals=_firsts(chosen[0]),
         sheet=sheet,
+        images=lambda: gallery.x[kept],
     )
 
 
@@ -265,8 +307,10 @@ def _series_sheet(run: Run, turn: np.ndarray, plane: Plane) -> bytes:
     return exports.png_bytes(to_uint8(np.concatenate([rebuilt, grid])), columns=ROW)
 
 
-def _beta(run: Run) -> float:
-    return run.card.config.objective.beta
+def _across(axis: str, value: sweeps.Value, number: int) -> float:
+    """Where a value stands on the slider's curves: its logarithm; what has no size, its number."""
+    sized = axis in ("beta", "latent_dim") and not isinstance(value, str)
+    return math.log10(max(float(value), 1e-6)) if sized else float(number)
 
 
 # --- files ----------------------------------------------------------------------------------
@@ -285,10 +329,15 @@ def series_gif(series: Series) -> bytes:
         film.codes,
         film.y,
         film.planes,
-        [f"beta = {moment['beta']:g}" for moment in film.moments],
+        [_plain_name(film.axis, moment["value"]) for moment in film.moments],
         [film.sheet(moment["name"]) for moment in film.moments],
     )
     return film_file(pictures, kind="gif")
+
+
+def _plain_name(axis: str, value: sweeps.Value) -> str:
+    shown = value if isinstance(value, str) else f"{value:g}"
+    return shown if axis == "recipe" else f"{axis} = {shown}"
 
 
 # --- routes -----------------------------------------------------------------------------------
@@ -300,9 +349,10 @@ def _of_run(request: Request) -> Film:
 
 def _of_series(request: Request) -> Film:
     asked = request.path_params["digest"]
-    for series in all_series():
-        if series_digest(series) == asked:
-            return series_film(series)
+    for axis in sweeps.AXES:
+        for series in all_series(axis):
+            if series_digest(series) == asked:
+                return series_film(series)
     raise NotFoundError("This series has changed: reload the page.")
 
 
@@ -310,28 +360,39 @@ def _kept(film: Film) -> dict[str, str]:
     return FOREVER if film.final else NEVER
 
 
-def _routes(prefix: str, film_of: Callable[[Request], Film]) -> list[Route]:
+def routes_of(prefix: str, found: Callable[[Request], Film]) -> list[Route]:
+    """The routes below a prefix at which the parts of the film that is found there are fetched."""
+
     @sentences
     def content(request: Request) -> Response:
-        film = film_of(request)
+        film = found(request)
         return JSONResponse(_without_nan(film.content()), headers=_kept(film))
 
     @sentences
     def codes(request: Request) -> Response:
-        film = film_of(request)
+        film = found(request)
         body = np.ascontiguousarray(film.codes, "<f2").tobytes()
         return Response(body, media_type="application/octet-stream", headers=_kept(film))
 
     @sentences
     def frame(request: Request) -> Response:
-        film = film_of(request)
+        film = found(request)
         png = film.sheet(request.path_params["name"])
         return Response(png, media_type="image/png", headers=_kept(film))
+
+    @sentences
+    def images(request: Request) -> Response:
+        film, asked = found(request), request.path_params["number"]
+        if asked * SHEET >= len(film.y):
+            raise NotFoundError("There are not so many images.")
+        png = exports.png_bytes(film.images()[asked * SHEET :][:SHEET], columns=SHEET_COLUMNS)
+        return Response(png, media_type="image/png", headers=FOREVER)
 
     return [
         Route(f"{prefix}/film.json", content),
         Route(f"{prefix}/film.f16", codes),
         Route(f"{prefix}/frames/{{name}}.png", frame),
+        Route(f"{prefix}/images/{{number:int}}.png", images),
     ]
 
 
@@ -345,6 +406,6 @@ def _without_nan(value: Any) -> Any:
 
 
 routes = [
-    *_routes("/api/runs/{run}/{digest}", _of_run),
-    *_routes("/api/series/{digest}", _of_series),
+    *routes_of("/api/runs/{run}/{digest}", _of_run),
+    *routes_of("/api/series/{digest}", _of_series),
 ]

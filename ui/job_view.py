@@ -4,32 +4,30 @@ All of it is read from the run's folder, so that any browser can watch. The butt
 the browser that started it.
 """
 
-import base64
 from pathlib import Path
 
 import streamlit as st
 
-from ui import owner, resources, state
+from ui import live_films, owner, queue, resources, state
 from ui.i18n import explain, plain, t
+from ui.time_machine import Source, time_machine
 from ui.train_form import duration
 from ui.views import has_plane
-from vae_core import data, diagnosis, exports, figures, jobs, latent, live, runs, thumbnails
-from vae_core.data import Images
+from vae_core import diagnosis, figures, jobs, live, runs
+from vae_core.diagnosis import Finding
 from vae_core.errors import PlaygroundError
-from vae_core.figures import CONFIG, PETROFF10
+from vae_core.figures import CONFIG
 from vae_core.jobs import Job
 
 REFRESH_S = 2.0
 HERE = Path(__file__).resolve().parent.parent
 
-_held_out: resources.Memory[Images] = resources.Memory(4)
-_planes: resources.Memory[str] = resources.Memory(128)
-_originals: resources.Memory[str] = resources.Memory(16)
+_found: resources.Memory[tuple[Finding, ...]] = resources.Memory(128)
 
 
 def watched() -> Job | None:
     """The job that the link names; a run that the queue does not know is none."""
-    found = jobs.find(state.chosen("run") or "")
+    found = queue.find(state.chosen("run") or "")
     return found if found and (found.ticket or not found.over) else None
 
 
@@ -40,25 +38,31 @@ def job_view(job: Job) -> None:
 
 
 def _view(run_id: str, over: str) -> None:
-    job = jobs.find(run_id)
+    job = queue.find(run_id)
     if state.chosen("run") != run_id:
         st.rerun()  # a button here asked for the form: a fragment alone cannot show it
     if job is None or (job.status if job.over else "") != over:
         st.rerun()  # it has ended or begun again: with another clock, or without one
     _tell_status(job)
     _buttons(job)
-    name = live.newest(job.path)
-    if name is None:
+    newest = live_films.newest(job)
+    if newest is None:
+        if not job.over:
+            st.caption(t("job.nothing-yet"))
         return
     history = list(runs.read_history(job.path))
-    look = live.look(job.path, name)
-    _tell_findings(job, history, look)
-    plane, pictures = st.columns(2, gap="large")
-    with plane:
-        _plane(job, look)
-    with pictures:
-        _pictures(job, look)
+    _tell_findings(job, history, newest)
+    source = Source(live_films.address_of(job), job.card.name)
+    time_machine([source], key=f"live-{job.id}", follow=True, grows=newest)
+    model = job.card.config.model
+    kind = "classes" if model.n_classes else "plane" if model.latent_dim == 2 else "draws"
+    st.caption(" ".join([t("job.hover"), t(f"job.grid-{kind}"), *_projected(job)]))
     _curves(history)
+
+
+def _projected(job: Job) -> list[str]:
+    units = job.card.config.model.latent_dim
+    return [t("job.projected")] if units > 2 else []
 
 
 # --- how far ----------------------------------------------------------------------------------
@@ -100,19 +104,27 @@ def _buttons(job: Job) -> None:
         on_map = job.card.epochs_done and has_plane(job.card)
         if on_map and st.button(t("job.open"), key="job-open", icon=":material/map:"):
             st.switch_page(HERE / "pages" / "latent_map.py", query_params={"run": job.id})
+        if job.ticket and job.ticket.family:
+            st.button(
+                t("job.family"),
+                key="job-family",
+                icon=":material/grid_view:",
+                on_click=state.choose,
+                kwargs={"run": None, "family": job.ticket.family},
+            )
         st.button(
             t("job.duplicate"),
             key="job-duplicate",
             icon=":material/content_copy:",
             on_click=state.choose,
-            kwargs={"run": None, "like": job.id},
+            kwargs={"run": None, "like": job.id, "family": None, "how": None},
         )
         st.button(
             t("job.another"),
             key="job-another",
             icon=":material/add:",
             on_click=state.choose,
-            kwargs={"run": None, "like": None},
+            kwargs={"run": None, "like": None, "family": None},
         )
     if not mine:
         st.caption(t("job.watching"))
@@ -124,98 +136,29 @@ def _button(name: str, job: Job, act, icon: str) -> None:
             act(job.path, owner=owner.secret())
         except PlaygroundError as error:
             st.session_state["job-error"] = error
+        queue.forget()
 
     st.button(t(f"job.{name}"), key=f"job-{name}", icon=icon, on_click=press)
 
 
-# --- what it looks like -----------------------------------------------------------------------
+# --- how it goes ------------------------------------------------------------------------------
 
 
-def _tell_findings(job: Job, history: list, look: live.Look) -> None:
+def _tell_findings(job: Job, history: list, newest: str) -> None:
     model = job.card.config.model
-    found = diagnosis.findings(
-        history,
-        family=model.family,
-        latent_dim=model.latent_dim,
-        mu=None if look.projected else look.codes,
-    )
-    for finding in found:
-        st.warning(t(f"diagnosis.{finding.key}", **finding.values))
 
-
-def _plane(job: Job, look: live.Look) -> None:
-    st.markdown(f"**{t('job.plane')}**")
-    if look.codes is None or look.codes.shape[1] != 2:
-        st.caption(t("job.no-plane"))
-        return
-    try:
-        held_out = _images(job)
-        if len(held_out) != len(look.codes):
-            st.caption(t("job.no-plane"))
-            return
-        image = _planes.get(
-            (job.path, look.name, job.card.created),
-            lambda: _plane_url(look, held_out),
+    def find() -> tuple[Finding, ...]:
+        codes, projected = live.codes(job.path, newest)
+        return diagnosis.findings(
+            history,
+            family=model.family,
+            latent_dim=model.latent_dim,
+            mu=None if projected else codes,
         )
-    except PlaygroundError as error:
-        st.caption(explain(error))
-        return
-    when = _when(look)
-    n = len(held_out)
-    what = t("job.projected", n=n) if look.projected else t("job.codes", n=n)
-    st.html(
-        f'<img class="job-plane" data-testid="job-plane" data-moment="{look.name}" '
-        f'src="{image}" alt="{t("job.plane")}">{STYLE}'
-    )
-    chips = " ".join(
-        f'<span style="--c:{PETROFF10[i % len(PETROFF10)]}">{_escaped(name)}</span>'
-        for i, name in enumerate(held_out.class_names)
-    )
-    st.html(f'<div class="job-classes">{chips}</div>')
-    st.caption(f"{when} {what}")
 
-
-def _plane_url(look: live.Look, held_out: Images) -> str:
-    plane = latent.plane_of(look.codes)
-    return _url(thumbnails.codes_png(look.codes, held_out.y, plane))
-
-
-def _pictures(job: Job, look: live.Look) -> None:
-    if look.reconstructions is None or look.grid is None:
-        return
-    originals = ""
-    try:
-        images = _images(job)
-        originals = _originals.get((job.card.data.get("held_out"),), lambda: _first_of_each(images))
-    except PlaygroundError:
-        pass  # without the data there are still the reconstructions
-    st.markdown(f"**{t('job.reconstructions')}**")
-    strips = [url for url in (originals, _url(look.reconstructions)) if url]
-    st.html(
-        "".join(f'<img class="job-sheet" src="{url}" alt="">' for url in strips)
-        + f'<img class="job-sheet job-grid" data-testid="job-grid" src="{_url(look.grid)}" '
-        f'alt="{t("job.grid")}">{STYLE}'
-    )
-    model = job.card.config.model
-    kind = "classes" if model.n_classes else "plane" if model.latent_dim == 2 else "draws"
-    st.caption(f"{_when(look)} {t(f'job.grid-{kind}')}")
-
-
-def _first_of_each(images: Images) -> str:
-    return _url(
-        exports.png_bytes(live.first_of_classes(images, live.COLUMNS), columns=live.COLUMNS)
-    )
-
-
-def _images(job: Job) -> Images:
-    wanted = job.card.config.data
-    return _held_out.get(wanted, lambda: data.load(wanted, "held-out"))
-
-
-def _when(look: live.Look) -> str:
-    if look.epoch:
-        return t("job.after-epoch", epoch=look.epoch)
-    return t("job.after-step", step=int(look.name.partition("-")[2] or 0))
+    key = job.id, job.card.created, newest, len(history)
+    for finding in _found.get(key, find):
+        st.warning(t(f"diagnosis.{finding.key}", **finding.values))
 
 
 def _curves(history: list) -> None:
@@ -225,22 +168,3 @@ def _curves(history: list) -> None:
     for column, term in zip(columns, ("recon", "kl"), strict=True):
         figure = figures.term_curves(history, term, t(f"job.curve-{term}"))
         column.plotly_chart(figure, config=dict(CONFIG), key=f"curve-{term}")
-
-
-def _url(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")
-
-
-STYLE = """<style>
-.job-plane { width: 100%; max-width: 30rem; image-rendering: pixelated;
-  border: 1px solid rgba(128, 128, 128, 0.3); aspect-ratio: 1; }
-.job-sheet { display: block; width: 100%; max-width: 30rem; image-rendering: pixelated; }
-.job-grid { margin-top: 0.5rem; }
-.job-classes { display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem; }
-.job-classes span::before { content: ""; display: inline-block; width: 0.7em; height: 0.7em;
-  margin-right: 0.3em; border-radius: 50%; background: var(--c); }
-</style>"""

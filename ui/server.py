@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui import assets, controls, films, head_start, layers, packing, resources, tiles
+from ui import assets, controls, films, head_start, layers, live_films, packing, resources, tiles
 from ui.answers import FOREVER, NEVER, NotFoundError, found_run, sentences
 from ui.owner import OwnerCookie
 from ui.quota import UploadQuota
@@ -404,6 +404,7 @@ routes = [
     Route("/api/runs/{run}/{digest}/selection.png", selection_png),
     Route("/api/transfer/{run}/{digest}/{run2}/{digest2}", transfer),
     *films.routes,
+    *live_films.routes,
     Route("/tiles/{run}/{digest}/{level}/{column}/{row}.png", tile),
 ]
 

@@ -7,11 +7,12 @@ loader, and what it says stands beside its field.
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import streamlit as st
 
-from ui import owner, resources, state
+from ui import owner, queue, resources, state
 from ui.controls import choose_one
 from ui.i18n import explain, plain, t
 from vae_core import estimates, jobs, presence
@@ -20,7 +21,7 @@ from vae_core.data import GALLERY
 from vae_core.devices import available_devices, resolve_device
 from vae_core.errors import ConfigError, PlaygroundError
 from vae_core.estimates import Estimate
-from vae_core.recipes import RECIPES
+from vae_core.recipes import RECIPES, for_data
 from vae_core.runs import BrokenRun, Run
 from vae_core.worker import versions
 
@@ -77,6 +78,7 @@ KNOBS = (
 )
 
 _measured: resources.Memory[Estimate] = resources.Memory(256)
+_measuring = Lock()  # thirty who ask at once do not measure each other
 
 
 def train_form() -> None:
@@ -96,11 +98,8 @@ def train_form() -> None:
 
 
 def _start_box(config: RunConfig, recipe: str, *, sound: bool) -> None:
-    devices = {name: t(f"train.device-{name}") for name in ("auto", *available_devices())}
-    device = st.selectbox(
-        t("train.device"), list(devices), format_func=devices.__getitem__, key="device"
-    )
-    differs = _differences(config, RECIPES[recipe].config)
+    device = ask_device()
+    differs = differences(config, RECIPES[recipe].config)
     if differs:
         st.caption(t("train.differs", recipe=recipe, changes=plain(differs)))
     error = st.session_state.pop("train-error", None)
@@ -112,21 +111,30 @@ def _start_box(config: RunConfig, recipe: str, *, sound: bool) -> None:
         icon=":material/play_arrow:",
         disabled=not sound,
         on_click=_start,
-        args=(config, recipe, differs, device, _request()),
+        args=(config, recipe, differs, device, request()),
     )
     if sound:
         _needs(config, device)
     else:
         st.caption(t("train.unsound"))
-    going_on = [job for job in jobs.jobs() if not job.over]
+    going_on = [job for job in queue.listed() if not job.over]
     if going_on:
         st.caption(t("train.others", n=len(going_on), places=sum(jobs.places().values())))
+
+
+def ask_device() -> str:
+    """Asks where to train, of what this machine has."""
+    devices = {name: t(f"train.device-{name}") for name in ("auto", *available_devices())}
+    picked: str = st.selectbox(
+        t("train.device"), list(devices), format_func=devices.__getitem__, key="device"
+    )
+    return picked
 
 
 def _preset() -> tuple[RunConfig, str, str]:
     """Returns the settings to begin with, the recipe that they come from, and a name for both."""
     like = state.chosen("like")
-    twin = like and jobs.find(like)
+    twin = like and queue.find(like)
     if twin:
         st.info(t("train.like", run=plain(twin.id)))
         recipe = twin.card.recipe if twin.card.recipe in RECIPES else FIRST
@@ -153,9 +161,14 @@ def _kind(recipe: str) -> str:
     return "conditional" if model.n_classes else model.family
 
 
+def data_names() -> dict[str, str]:
+    """The data sets that are here, by name."""
+    return {name: t(f"train.data-{name}") for name in presence.present()}
+
+
 def _data(config: RunConfig, source: str) -> tuple[RunConfig, bool]:
     """The data set: of those that are here, at first the recipe's own."""
-    names = {name: t(f"train.data-{name}") for name in presence.present()}
+    names = data_names()
     own = config.data.name if config.data.name in names else GALLERY
     name = st.selectbox(
         t("train.data"),
@@ -165,7 +178,13 @@ def _data(config: RunConfig, source: str) -> tuple[RunConfig, bool]:
         key=f"data-{source}",
         help=t("train.data-help"),
     )
-    return _checked(config, True, data__name=name)
+    if name == config.data.name:
+        return config, True
+    fitted = for_data(config, name)
+    if fitted.data.size:
+        side, colour = fitted.data.size, t(f"train.channels-{fitted.data.channels}")
+        st.caption(t("train.fitted", side=side, colour=colour))
+    return fitted, True
 
 
 def _turn(
@@ -203,7 +222,7 @@ def _checked(config: RunConfig, sound: bool, **change: object) -> tuple[RunConfi
         return config, False
 
 
-def _differences(config: RunConfig, source: RunConfig) -> str:
+def differences(config: RunConfig, source: RunConfig) -> str:
     """What was turned, in the settings' own words."""
     parts = []
     before, after = (_flat(c.model_dump(mode="json")) for c in (source, config))
@@ -229,16 +248,11 @@ def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 @st.fragment
 def _needs(config: RunConfig, device: str) -> None:
     """Time and memory: from an earlier run of this machine, or measured on demand."""
-    estimate = _known(config, device)
+    estimate = known_estimate(config, device)
     if estimate is None and st.button(t("train.measure"), icon=":material/timer:", key="measure"):
         with st.spinner(t("train.measuring")):
             try:
-                estimate = _measured.get(
-                    _key(config, device),
-                    lambda: estimates.measure(
-                        config, device=device, threads=jobs.threads_a_place()
-                    ),
-                )
+                estimate = measured_estimate(config, device)
             except PlaygroundError as error:
                 st.warning(explain(error))
     if estimate is None:
@@ -249,7 +263,22 @@ def _needs(config: RunConfig, device: str) -> None:
     st.caption(t(f"train.source-{estimate.source}", run=plain(estimate.run)))
 
 
-def _known(config: RunConfig, device: str) -> Estimate | None:
+def measured_estimate(config: RunConfig, device: str) -> Estimate:
+    """Takes a few real steps in a process of their own, one measurement at a time.
+
+    Raises:
+        RunError: As `estimates.measure`.
+    """
+
+    def measure() -> Estimate:
+        with _measuring:
+            return estimates.measure(config, device=device, threads=jobs.threads_a_place())
+
+    return _measured.get(_key(config, device), measure)
+
+
+def known_estimate(config: RunConfig, device: str) -> Estimate | None:
+    """What a training will need, from what was measured here or from an earlier run."""
     measured = _measured.peek(_key(config, device))
     if measured:
         return measured
@@ -268,7 +297,8 @@ def _from_runs(config: RunConfig, device: str, known: list[Run]) -> Estimate | N
 
 
 def _key(config: RunConfig, device: str) -> tuple[str, str]:
-    return config.model_dump_json(), device
+    """What decides how long a training takes: neither beta nor the seed does."""
+    return config.replace(objective__beta=1.0, train__seed=0).model_dump_json(), device
 
 
 def duration(seconds: float) -> str:
@@ -283,20 +313,26 @@ def duration(seconds: float) -> str:
 # --- the start --------------------------------------------------------------------------------
 
 
-def _request() -> str:
+def request() -> str:
     """Names the wish of this form. Once it is sent and the form is shown anew, it is another."""
     if st.session_state.pop("request-sent", False):
         st.session_state.pop("request", None)
-    return st.session_state.setdefault("request", secrets.token_hex(16))
+    name: str = st.session_state.setdefault("request", secrets.token_hex(16))
+    return name
 
 
-def _start(config: RunConfig, recipe: str, differs: str, device: str, request: str) -> None:
-    estimate = _known(config, device)
+def sent() -> None:
+    """Says that the wish is with the queue."""
+    st.session_state["request-sent"] = True
+
+
+def _start(config: RunConfig, recipe: str, differs: str, device: str, asked: str) -> None:
+    estimate = known_estimate(config, device)
     try:
         run_id = jobs.submit(
             config,
             owner=owner.secret(),
-            request=request,
+            request=asked,
             recipe=recipe,
             differs=differs or RECIPES[recipe].differs,
             device=device,
@@ -305,5 +341,7 @@ def _start(config: RunConfig, recipe: str, differs: str, device: str, request: s
     except PlaygroundError as error:
         st.session_state["train-error"] = error
         return
-    st.session_state["request-sent"] = True
-    state.choose(run=run_id, like=None)
+    finally:
+        queue.forget()
+    sent()
+    state.choose(run=run_id, like=None, family=None)

@@ -97,27 +97,28 @@ def train(given: Arguments) -> None:
 
 
 def sweep(given: Arguments) -> None:
-    """Trains a recipe with every combination of lists; started again, it goes on."""
+    """Trains recipes with every combination of lists; started again, it goes on."""
     from vae_core import data, runs, sweeps, training, worker
     from vae_core.recipes import recipe
 
-    chosen = recipe(given.recipe)
     changes = {path: getattr(given, option) for option, path in _SWEEP_OPTIONS.items()}
-    config = chosen.config.replace(**{k: v for k, v in changes.items() if v is not None})
-    lists: dict[str, Sequence[float]] = {
-        "beta": _numbers("--beta", given.beta, None) if given.beta else [],
-        "latent_dim": _wholes("--latent-dim", given.latent_dim) if given.latent_dim else [],
-        "seed": _wholes("--seed", given.seed) if given.seed else [],
+    changes = {path: value for path, value in changes.items() if value is not None}
+    chosen = [recipe(name) for name in dict.fromkeys(given.recipe.split(","))]
+    bases = [(one, one.config.replace(**changes)) for one in chosen]
+    lists = {
+        name: sweeps.read_list(name, text, f"--{name.replace('_', '-')}")
+        for name in sweeps.VARIED
+        if (text := getattr(given, name)) is not None
     }
-    planned = sweeps.plan(chosen, config, given.out or runs.runs_roots()[1], lists)
-    training.check_shape(config, data.load(config.data, "train", download=given.download))
+    planned = sweeps.plan(bases, given.out or runs.runs_roots()[1], lists)
+    for _, config in bases:
+        training.check_shape(config, data.load(config.data, "train", download=given.download))
     rows = []
     with tqdm(total=len(planned), unit="run", file=sys.stderr, disable=None) as bar:
         for one in planned:
             bar.set_description(one.path.name)
             events = sweeps.train(
                 one,
-                chosen,
                 device=given.device,
                 threads=given.threads,
                 command=worker.command_line(given.typed),
@@ -153,11 +154,10 @@ def seeds(given: Arguments) -> None:
         config = chosen.config.replace(**{k: v for k, v in changes.items() if v is not None})
         training.check_shape(config, data.load(config.data, "train", download=given.download))
         found = []
-        for one in sweeps.plan(chosen, config, folder, {"seed": _wholes("--seed", given.seed)}):
+        lists = {"seed": sweeps.read_list("seed", given.seed, "--seed")}
+        for one in sweeps.plan([(chosen, config)], folder, lists):
             print(f"{one.path.name} ...", file=sys.stderr)
-            for _ in sweeps.train(
-                one, chosen, device=given.device, threads=given.threads, command=command
-            ):
+            for _ in sweeps.train(one, device=given.device, threads=given.threads, command=command):
                 pass
             found.append(_measured(one.path, given.device))
         alike = sweeps.find_repeats([*found, *shipped], least=2)
@@ -605,14 +605,6 @@ def _presence(name: str) -> dict[str, Any]:
     return {"present": True, "detail": f"{n:,} {kind} of {shape}, {classes} classes"}
 
 
-def _wholes(what: str, text: str) -> list[int]:
-    found = _numbers(what, text, None)
-    if any(number != int(number) for number in found):
-        reason = "whole numbers with commas are wanted"
-        raise InputError("input-unreadable", what=f"{what}={text}", reason=reason)
-    return [int(number) for number in found]
-
-
 def _numbers(what: str, text: str, n: int | None) -> list[float]:
     try:
         found = [float(part) for part in text.split(",")]
@@ -717,7 +709,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_download(made)
 
     made = command("sweep", sweep)
-    made.add_argument("recipe", help="a name that `recipes` lists")
+    made.add_argument("recipe", help="names that `recipes` lists, with commas")
     made.add_argument("--beta", help="weights of the KL term, with commas")
     made.add_argument("--latent-dim", help="sizes of the code, with commas")
     made.add_argument("--seed", help="seeds, with commas")

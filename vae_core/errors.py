@@ -134,6 +134,10 @@ MESSAGES: Mapping[str, str] = {
         "The folder {path} holds a run with other settings: choose another folder for the sweep, "
         "or move that run away."
     ),
+    "sweep-beta": (
+        "The recipe {name} has no KL term, so beta changes nothing in it: take it out of the "
+        "recipes, or leave the list of betas empty."
+    ),
     "sweep-large": (
         "The lists make {value} runs, and {limit} are the limit: make the lists shorter."
     ),

@@ -278,36 +278,45 @@ def projection_scatter(
 def rate_distortion(
     rate: Sequence[float],
     distortion: Sequence[float],
-    beta: Sequence[float],
+    labels: Sequence[str],
     names: Sequence[str],
     *,
     titles: tuple[str, str],
+    joined: bool = True,
+    final: Sequence[bool] = (),
 ) -> go.Figure:
-    """Returns distortion over rate, a dot a run, joined by rising beta (Alemi et al. 2018).
+    """Returns distortion over rate, a dot a run (Alemi et al. 2018).
 
     `customdata` are the runs' names, so that a click can say which run it met.
 
     Args:
         rate: KL of each run, nats per image.
         distortion: Reconstruction of each run, nats per image.
-        beta: Their weights of the KL term, rising.
-        names: Their names.
+        labels: What stands beside each dot.
+        names: The runs' names.
         titles: Of the axes, rate first.
+        joined: Whether a line joins the dots in their order.
+        final: Whether each run has ended; dots of the others are rings. Empty: all have.
     """
+    ended = list(final) or [True] * len(names)
     figure = go.Figure(
         go.Scatter(
             x=list(rate),
             y=list(distortion),
             customdata=list(names),
-            text=[f"{one:g}" for one in beta],
-            mode="lines+markers+text",
+            text=list(labels),
+            mode="lines+markers+text" if joined else "markers+text",
             textposition="top right",
             cliponaxis=False,
             line={"color": HAIRLINE, "width": 2},
-            marker={"color": PETROFF10[0], "size": 13},
+            marker={
+                "color": PETROFF10[0],
+                "size": 13,
+                "symbol": ["circle" if one else "circle-open" for one in ended],
+            },
             selected={"marker": {"color": PETROFF10[6], "opacity": 1}},
             unselected={"marker": {"opacity": 1}},
-            hovertemplate="<b>β = %{text}</b><br>(%{x:.2f}, %{y:.2f})<extra>%{customdata}</extra>",
+            hovertemplate="<b>%{text}</b><br>(%{x:.2f}, %{y:.2f})<extra>%{customdata}</extra>",
             showlegend=False,
         )
     )

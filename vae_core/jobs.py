@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -55,6 +55,7 @@ class Ticket(BaseModel):
         pid: The worker, and `born` when it was started, in the system's ticks.
         slot: Which of the machine's GPUs it has.
         seconds: What it was expected to take; None if unknown.
+        family: Names the sweep that it is a run of; "" for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -73,6 +74,7 @@ class Ticket(BaseModel):
     born: int = 0
     slot: int = 0
     seconds: float | None = None
+    family: str = ""
 
     def is_of(self, secret: str | None) -> bool:
         """Whether the owner of this secret asked for it."""
@@ -228,8 +230,16 @@ def jobs(folder: Path | None = None) -> tuple[Job, ...]:
     )
 
 
-def find(run_id: str, folder: Path | None = None) -> Job | None:
-    """Returns the job of that id with its place in the queue, or None."""
+def find(
+    run_id: str, folder: Path | None = None, *, listed: Callable[[], Sequence[Job]] | None = None
+) -> Job | None:
+    """Returns the job of that id with its place in the queue, or None.
+
+    Args:
+        run_id: The run's id, which may be anything.
+        folder: The folder of runs; the user's if None.
+        listed: Tells all jobs of that folder, for a caller who knows them.
+    """
     if not runs.RUN_ID.fullmatch(run_id) or not ((folder or root()) / run_id).is_dir():
         return None
     try:
@@ -237,8 +247,15 @@ def find(run_id: str, folder: Path | None = None) -> Job | None:
     except PlaygroundError:
         return None
     if one.status in WAITING:
-        return next((j for j in jobs(folder) if j.id == run_id), one)
+        found = listed() if listed else jobs(folder)
+        return next((j for j in found if j.id == run_id and j.status in WAITING), one)
     return one
+
+
+def of_family(name: str, found: Iterable[Job]) -> tuple[Job, ...]:
+    """Returns the runs of a sweep among jobs, in the order of asking."""
+    mine = [j for j in found if j.ticket and j.ticket.family == name and name]
+    return tuple(sorted(mine, key=_number))
 
 
 def in_turn(found: Sequence[Job]) -> list[Job]:
@@ -305,6 +322,25 @@ def _length(one: Job) -> float | None:
 # --- asking -----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Wish:
+    """A training that is asked for.
+
+    Attributes:
+        config: What to train.
+        recipe: Where the settings come from.
+        differs: How they differ from it.
+        name: Display name; the recipe's if empty.
+        seconds: What it is expected to take.
+    """
+
+    config: RunConfig
+    recipe: str
+    differs: str = ""
+    name: str = ""
+    seconds: float | None = None
+
+
 def submit(
     config: RunConfig,
     *,
@@ -335,42 +371,85 @@ def submit(
         ConfigError: The device is not there.
     """
     folder = folder or root()
-    asked = _hash(f"{_hash(owner)}/{request}")
+    wish = Wish(config, recipe, differs, name, seconds)
     with queue_lock(folder):
-        found = jobs(folder)
-        for one in found:
-            if one.ticket and one.ticket.request == asked:
-                return one.id
-        _check_room(found, _hash(owner))
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        run_id = runs.check_run_id(f"{recipe[:40]}-{stamp}-{asked[:6]}")
+        return _enter({request: wish}, "", owner, device, folder)[0]
+
+
+def submit_family(
+    wishes: Sequence[Wish],
+    *,
+    owner: str,
+    request: str,
+    device: str = "auto",
+    folder: Path | None = None,
+) -> str:
+    """Puts the runs of a sweep into the queue and returns the family's name, 12 hex digits.
+
+    All of them find room, or none. The same request again is no other family: what of it is missing
+    is added.
+
+    Raises:
+        RunError: As `submit`.
+        ConfigError: As `submit`.
+    """
+    folder = folder or root()
+    family = _hash(f"{_hash(owner)}/family/{request}")[:12]
+    with queue_lock(folder):
+        asked = {f"{request}/{number}": wish for number, wish in enumerate(wishes)}
+        _enter(asked, family, owner, device, folder)
+    return family
+
+
+def _enter(
+    wishes: Mapping[str, Wish], family: str, owner: str, device: str, folder: Path
+) -> list[str]:
+    """Returns the runs' ids; the caller holds the queue's lock."""
+    found = jobs(folder)
+    known = {one.ticket.request: one.id for one in found if one.ticket and one.ticket.request}
+    asked = {_hash(f"{_hash(owner)}/{request}"): wish for request, wish in wishes.items()}
+    new = {request: wish for request, wish in asked.items() if request not in known}
+    if new:
+        _check_room(found, _hash(owner), len(new))
+    number = max(map(_number, found), default=0)
+    for request, wish in new.items():
+        number += 1
         ticket = Ticket(
             owner=_hash(owner),
-            request=asked,
-            number=1 + max(map(_number, found), default=0),
-            seconds=seconds,
+            request=request,
+            number=number,
+            seconds=wish.seconds,
+            family=family,
         )
-        # whole or not at all: a folder whose name is no run's, and then its name
-        made = folder / f".new-{secrets.token_hex(8)}"
-        try:
-            worker.create_run(
-                made,
-                config,
-                recipe=recipe,
-                differs=differs,
-                name=name,
-                device=device,
-                threads=threads_a_place(),
-                command=f"python -m vae_core.worker {run_id}",
-            )
-            write_ticket(made, ticket)
-            worker.write_state(made, "queued", runs.read_card(made))
-            made.replace(folder / run_id)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise RunError("not-writable", path=folder, reason=reason) from error
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+        known[request] = _make(wish, ticket, device, folder)
+    return [known[request] for request in asked]
+
+
+def _make(wish: Wish, ticket: Ticket, device: str, folder: Path) -> str:
+    """Makes a run that waits: whole or not at all, under another name first and then its own."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    stem = wish.name if ticket.family else wish.recipe
+    run_id = runs.check_run_id(f"{stem[:40]}-{stamp}-{ticket.request[:6]}")
+    made = folder / f".new-{secrets.token_hex(8)}"
+    try:
+        worker.create_run(
+            made,
+            wish.config,
+            recipe=wish.recipe,
+            differs=wish.differs,
+            name=wish.name,
+            device=device,
+            threads=threads_a_place(),
+            command=f"python -m vae_core.worker {run_id}",
+        )
+        write_ticket(made, ticket)
+        worker.write_state(made, "queued", runs.read_card(made))
+        made.replace(folder / run_id)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError("not-writable", path=folder, reason=reason) from error
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
     return run_id
 
 
@@ -470,11 +549,13 @@ def n_owned(owner: str, folder: Path | None = None) -> int:
     return sum(ticket is not None and ticket.owner == _hash(owner) for ticket in tickets)
 
 
-def _check_room(found: Iterable[Job], owner: str) -> None:
+def _check_room(found: Iterable[Job], owner: str, n: int = 1) -> None:
+    """Whether so many more may wait; sweeps fill half of the queue at most, so all find room."""
     waiting = [j for j in found if j.status in WAITING]
-    if len(waiting) >= MAX_WAITING:
-        raise RunError("queue-full", limit=MAX_WAITING)
-    if sum(_owner(j) == owner for j in waiting) >= MAX_WAITING_OF_ONE:
+    limit = MAX_WAITING if n == 1 else MAX_WAITING // 2
+    if len(waiting) + n > limit:
+        raise RunError("queue-full", limit=len(waiting))
+    if sum(_owner(j) == owner for j in waiting) + n > MAX_WAITING_OF_ONE:
         raise RunError("queue-full-yours", limit=MAX_WAITING_OF_ONE)
 
 

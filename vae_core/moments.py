@@ -80,12 +80,16 @@ def moments(run: Run, *, limit: int = MAX_MOMENTS) -> tuple[Moment, ...]:
 
 
 def codes(
-    run: Run, of: Iterable[Moment], rows: NDArray[np.int64] | slice = slice(None)
+    run: Run,
+    of: Iterable[Moment],
+    rows: NDArray[np.int64] | slice = slice(None),
+    *,
+    newest: bool = True,
 ) -> NDArray[np.float16]:
     """Returns the kept codes as points, (M, N, 2), of the held-out images in these rows.
 
     Of two units they are the codes themselves, and nothing is turned. One unit lies along the
-    first axis.
+    first axis. Principal directions are turned onto the newest moment's, or else onto the oldest's.
 
     Raises:
         RunError: A file is damaged, or two are no codes of the same images.
@@ -93,8 +97,9 @@ def codes(
     kept = [_points(run.path, moment.name) for moment in of]
     points = np.stack([places[rows] for places, _ in _alike(run.path, kept)])
     if all(principal for _, principal in kept):
-        # the last moment is the one that people know
-        points = points @ np.stack(latent.aligned(list(points), len(points) - 1))
+        # the last moment of a run is the one that people know
+        home = len(points) - 1 if newest else 0
+        points = points @ np.stack(latent.aligned(list(points), home))
     return points.astype(np.float16)
 
 

@@ -16,6 +16,7 @@ from vae_core.config import (
     RunConfig,
     TrainConfig,
 )
+from vae_core.data import DATASETS
 from vae_core.errors import ConfigError
 
 
@@ -377,3 +378,27 @@ def recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise ConfigError("recipe-unknown", name=name, known=", ".join(RECIPES))
     return RECIPES[name]
+
+
+def for_data(config: RunConfig, name: str) -> RunConfig:
+    """Returns settings for another data set that the network can take.
+
+    Pictures of another shape are brought to the network's; a model that is told the class is told
+    one of as many as there are.
+
+    Raises:
+        ConfigError: There is no data set of that name.
+    """
+    if name not in DATASETS:
+        raise ConfigError("data-unknown", name=name, known=", ".join(DATASETS))
+    source, model = DATASETS[name], config.model
+    wanted = model.channels, model.image_size, model.image_size
+    alike = source.image_shape == wanted
+    changes: dict[str, object] = {
+        "data__name": name,
+        "data__size": None if alike else model.image_size,
+        "data__channels": None if alike else model.channels,
+    }
+    if model.n_classes:
+        changes["model__n_classes"] = len(source.class_names)
+    return config.replace(**changes)

@@ -1,8 +1,8 @@
-"""Families of runs: a recipe trained with every combination of a few lists, and what came of them.
+"""Families of runs: recipes trained with every combination of a few lists, and what came of them.
 
 A run's folder is named after what varies, so that the same sweep started again goes on where it
-stopped. A series is what one list of betas makes, found among all runs by what their cards say,
-whoever trained them. Each run is trained by the worker, as any other.
+stopped. A series is what one list makes, found among all runs by what their cards say, whoever
+trained them. Each run is trained by the worker, as any other.
 """
 
 import json
@@ -20,40 +20,53 @@ from vae_core.runs import Run
 from vae_core.training import Event
 
 MAX_RUNS = 64
+Value = float | str
 # what a sweep may vary -> the setting, and its letter in a folder's name
 VARIED: Mapping[str, tuple[str, str]] = {
     "beta": ("objective__beta", "b"),
     "latent_dim": ("model__latent_dim", "d"),
     "seed": ("train__seed", "s"),
 }
+WHOLE = ("latent_dim", "seed")
+AXES = (*VARIED, "recipe")  # what the runs of a series may differ in
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run of a sweep: its recipe, its settings, and what of them varies."""
+
+    recipe: Recipe
+    config: RunConfig
+    varied: Mapping[str, float]
+
+    @property
+    def name(self) -> str:
+        """The recipe's name with a mark for each value that varies."""
+        marks = (f"-{VARIED[name][1]}{value:g}" for name, value in self.varied.items())
+        return self.recipe.name + "".join(marks)
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A run of a sweep: its folder, its settings, and what of them varies."""
+    """A run of a sweep at a terminal: its folder beside what `Member` has."""
 
     path: Path
+    recipe: Recipe
     config: RunConfig
     varied: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Series:
-    """Finished runs that differ in beta alone, by rising beta."""
+    """Finished runs that differ in one thing alone: `axis`, one of `AXES`; its values rise."""
 
     runs: tuple[Run, ...]
+    axis: str = "beta"
 
     @property
-    def betas(self) -> tuple[float, ...]:
-        """Their weights of the KL term."""
-        return tuple(run.card.config.objective.beta for run in self.runs)
-
-    @property
-    def name(self) -> str:
-        """What they have in common, for a person who chooses: recipe and seed."""
-        card = self.runs[0].card
-        model, train = card.config.model, card.config.train
-        return f"{card.recipe}, D = {model.latent_dim}, seed {train.seed}"
+    def values(self) -> tuple[Value, ...]:
+        """What each run has of the thing that they differ in."""
+        return tuple(value_of(run.card, self.axis) for run in self.runs)
 
     @property
     def split(self) -> str:
@@ -77,39 +90,79 @@ class Series:
         return tuple({"recon": recon, "kl": kl, "total": recon + kl} for recon, kl in terms)
 
 
-def plan(
-    recipe: Recipe, config: RunConfig, folder: Path, lists: Mapping[str, Sequence[float]]
-) -> tuple[Planned, ...]:
-    """Returns the runs of a sweep, the last list varying fastest.
+def read_list(name: str, text: str, label: str = "") -> list[float]:
+    """Returns the values that a person has written for a key of `VARIED`, each once, in order.
 
     Args:
-        recipe: Where the settings come from.
-        config: The settings that all runs share.
-        folder: A folder of runs.
+        name: The key.
+        text: Numbers with commas or spaces between them.
+        label: What the field is called where it stands, for the error.
+
+    Raises:
+        InputError: It is no such list.
+    """
+    what = f"{label or name} = {text[:80]}"
+    try:
+        found = [float(part) for part in text.replace(",", " , ").split() if part != ","]
+    except ValueError:
+        found = []
+    parts = [part.strip() for part in text.split(",")]
+    if not found or "" in parts or not all(map(math.isfinite, found)):
+        raise InputError("input-unreadable", what=what, reason="numbers with commas are wanted")
+    if name in WHOLE:
+        if any(number != int(number) for number in found):
+            reason = "whole numbers with commas are wanted"
+            raise InputError("input-unreadable", what=what, reason=reason)
+        return list(dict.fromkeys(int(number) for number in found))
+    return list(dict.fromkeys(found))
+
+
+def members(
+    bases: Sequence[tuple[Recipe, RunConfig]], lists: Mapping[str, Sequence[float]]
+) -> tuple[Member, ...]:
+    """Returns the runs of a sweep: each recipe with every combination, the last list fastest.
+
+    Args:
+        bases: Recipes, and for each the settings that its runs share.
         lists: Values for keys of `VARIED`; an empty list is left out.
 
     Raises:
-        InputError: There are too many runs.
+        InputError: There are too many runs, or a list means nothing to a recipe.
         ConfigError: A value is out of range.
-        RunError: A folder cannot be named so.
     """
     lists = {name: tuple(dict.fromkeys(lists[name])) for name in VARIED if lists.get(name)}
-    combinations = list(product(*lists.values()))
-    if len(combinations) > MAX_RUNS:
-        raise InputError("sweep-large", value=len(combinations), limit=MAX_RUNS)
-    planned = []
-    for values in combinations:
-        varied = dict(zip(lists, values, strict=True))
-        marks = (f"-{VARIED[name][1]}{value:g}" for name, value in varied.items())
-        name = runs.check_run_id(recipe.name + "".join(marks))
-        changes = {VARIED[name][0]: value for name, value in varied.items()}
-        planned.append(Planned(folder / name, config.replace(**changes), varied))
-    return tuple(planned)
+    n = len(bases) * math.prod(map(len, lists.values()))
+    if n > MAX_RUNS:
+        raise InputError("sweep-large", value=n, limit=MAX_RUNS)
+    found = []
+    for recipe, config in bases:
+        if "beta" in lists and config.model.family != "vae":
+            raise InputError("sweep-beta", name=recipe.name)
+        for values in product(*lists.values()):
+            varied = dict(zip(lists, values, strict=True))
+            changes = {VARIED[name][0]: value for name, value in varied.items()}
+            found.append(Member(recipe, config.replace(**changes), varied))
+    return tuple(found)
+
+
+def plan(
+    bases: Sequence[tuple[Recipe, RunConfig]], folder: Path, lists: Mapping[str, Sequence[float]]
+) -> tuple[Planned, ...]:
+    """Returns the runs of a sweep with the folders that they have at a terminal.
+
+    Raises:
+        InputError: As `members`.
+        ConfigError: As `members`.
+        RunError: A folder cannot be named so.
+    """
+    return tuple(
+        Planned(folder / runs.check_run_id(one.name), one.recipe, one.config, one.varied)
+        for one in members(bases, lists)
+    )
 
 
 def train(
     planned: Planned,
-    recipe: Recipe,
     *,
     device: str = "auto",
     threads: int | None = None,
@@ -125,7 +178,7 @@ def train(
         RunError: The folder holds another run, or as `worker.train_run`.
         PlaygroundError: As `worker.create_run` and `worker.train_run`.
     """
-    path = planned.path
+    path, recipe = planned.path, planned.recipe
     if (path / runs.CARD).is_file():
         card = runs.read_card(path)
         if card.config != planned.config or card.recipe != recipe.name:
@@ -167,24 +220,54 @@ def find_repeats(found: Iterable[Run], *, least: int = 3) -> tuple[tuple[Run, ..
     )
 
 
-def find_series(found: Iterable[Run], *, least: int = 3) -> tuple[Series, ...]:
-    """Returns the series of at least so many betas among runs, the longest first.
+def value_of(card: runs.Card, axis: str) -> Value:
+    """Returns what a run has of one of `AXES`."""
+    if axis == "recipe":
+        return card.recipe
+    place, _, leaf = VARIED[axis][0].partition("__")
+    value: float = getattr(getattr(card.config, place), leaf)
+    return value
 
-    Runs belong together where recipe, data, seed and all other settings are the same. Where two
-    have the same beta, the first counts.
+
+def axes_of(cards: Sequence[runs.Card]) -> tuple[str, ...]:
+    """Returns in which of `AXES` runs differ."""
+    return tuple(axis for axis in AXES if len({value_of(card, axis) for card in cards}) > 1)
+
+
+def find_series(found: Iterable[Run], *, axis: str = "beta", least: int = 3) -> tuple[Series, ...]:
+    """Returns the series along one of `AXES` of at least so many runs, the longest first.
+
+    Runs belong together where recipe, data, seed and all other settings are the same; along
+    "recipe" those with the same data, seed, code and objective. Where two have the same value, the
+    first counts.
     """
-    groups: dict[str, dict[float, Run]] = {}
+    groups: dict[str, dict[Value, Run]] = {}
     for run in found:
-        card = run.card
-        if not card.finished or card.config.model.family != "vae":
-            continue
-        beta = card.config.objective.beta
-        alike = card.config.replace(objective__beta=1.0).to_json()
-        key = json.dumps([card.recipe, card.data.get("train"), alike], sort_keys=True)
-        groups.setdefault(key, {}).setdefault(beta, run)
+        key = _alike(run.card, axis)
+        if key:
+            groups.setdefault(key, {}).setdefault(value_of(run.card, axis), run)
     series = [
-        Series(tuple(by_beta[beta] for beta in sorted(by_beta)))
-        for by_beta in groups.values()
-        if len(by_beta) >= least
+        Series(tuple(by_value[value] for value in sorted(by_value, key=_order)), axis)
+        for by_value in groups.values()
+        if len(by_value) >= least
     ]
     return tuple(sorted(series, key=lambda one: -len(one.runs)))
+
+
+def _order(value: Value) -> tuple[str, float]:
+    return (value, 0.0) if isinstance(value, str) else ("", value)
+
+
+def _alike(card: runs.Card, axis: str) -> str:
+    """Returns what runs of one series share, as text; "" for a run that belongs to none."""
+    config = card.config
+    families = ("vae",) if axis == "beta" else ("vae", "ae")
+    if not card.finished or config.model.family not in families:
+        return ""
+    data = card.data.get("train")
+    if axis == "recipe":
+        model, objective = config.model, config.objective
+        shared = [data, config.train.seed, model.latent_dim, model.n_classes, model.family]
+        return json.dumps([*shared, objective.model_dump(mode="json")], sort_keys=True)
+    alike = config.replace(**{VARIED[axis][0]: 1}).to_json()
+    return json.dumps([card.recipe, data, alike], sort_keys=True)

@@ -7,6 +7,7 @@ was never interrupted. The folder is locked while it is written. Settings come f
 
 import argparse
 import datetime
+import math
 import os
 import platform
 import shlex
@@ -41,6 +42,7 @@ LOCK = ".lock"
 HEARTBEAT_S = 2.0
 FRAME_COLUMNS = 10  # pictures in a row of a kept sheet
 KEPT_EPOCHS = 15  # of a longer training every second epoch is kept, or every third ...
+LOOK_S = 2.0  # between two looks at a training that nobody keeps, but those who watch see
 LOCK_PATIENCE_S = 0.25
 NICENESS = 10  # a server's answers come first; LATENT_NICE says otherwise
 
@@ -173,13 +175,18 @@ def _train(path: Path, card: runs.Card, heart: pulse.Pulse, *, download: bool) -
         if trainer.epochs_done and line["epoch"] <= trainer.epochs_done
     ]
     begun = last = time.monotonic()
+    looked = -math.inf
     for event in trainer.epochs():
         heart.work()
         if isinstance(event, EpochEnd):
-            wanted = is_kept(event.epoch, card)
-            look = keep_look(path, trainer, f"{event.epoch:04d}") if wanted else {}
+            name = f"{event.epoch:04d}"
+            due = card.keeps == "all" and time.monotonic() - looked >= LOOK_S
+            look = {}
+            if due or is_kept(event.epoch, card):
+                look, looked = keep_look(path, trainer, name), time.monotonic()
             history.append({**_history_line(event), **look})
             card = _save(path, card, event, history)
+            _forget_passing(path, card, name)
             begun = time.monotonic()
         elif isinstance(event, Snapshot):
             if card.keeps == "all":
@@ -234,6 +241,15 @@ def is_kept(epoch: int, card: runs.Card) -> bool:
     if epoch == epochs:
         return True
     return card.keeps == "all" and epoch % -(-epochs // KEPT_EPOCHS) == 0
+
+
+def _forget_passing(path: Path, card: runs.Card, newest: str) -> None:
+    """Removes looks that were only for those who watch, but for the newest."""
+    for file in (path / runs.LATENTS).glob("[0-9]*.safetensors"):
+        epoch = int(file.stem[:4])
+        if epoch and file.stem != newest and not is_kept(epoch, card):
+            (path / runs.FRAMES / f"{file.stem}.png").unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
 
 
 def keep_look(path: Path, trainer: Trainer, name: str) -> dict[str, object]:

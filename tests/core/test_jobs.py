@@ -117,6 +117,62 @@ def test_the_queue_is_bounded_for_all_and_for_each(
     ask(request="1")  # what is known already needs no room
 
 
+def wishes(config: RunConfig, n: int) -> list[jobs.Wish]:
+    return [
+        jobs.Wish(config.replace(train__seed=seed), "small", name=f"s{seed}") for seed in range(n)
+    ]
+
+
+def test_a_family_enters_whole_or_not_at_all_and_once(
+    folder: Path, small_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"owner": "ann", "request": "1", "device": "cpu"}
+    name = jobs.submit_family(wishes(small_config(), 3), **asked)
+    assert jobs.submit_family(wishes(small_config(), 3), **asked) == name
+    family = jobs.of_family(name, jobs.jobs())
+    assert [job.card.config.train.seed for job in family] == [0, 1, 2]
+    assert [job.position for job in family] == [1, 2, 3]
+    assert jobs.of_family("", jobs.jobs()) == ()
+    other = jobs.submit_family(wishes(small_config(), 1), owner="ben", request="1", device="cpu")
+    assert other != name
+    monkeypatch.setattr(jobs, "MAX_WAITING_OF_ONE", 5)
+    with pytest.raises(RunError, match="of yours"):
+        jobs.submit_family(wishes(small_config(), 3), owner="ann", request="2")
+    assert len(jobs.jobs()) == 4
+
+
+def test_a_family_that_was_entered_in_part_is_completed(
+    folder: Path, small_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, made = jobs._make, []
+
+    def full(*args: object) -> str:
+        if len(made) == 2:
+            raise RunError("not-writable", path=folder, reason="No space left on device")
+        made.append(make(*args))  # type: ignore[arg-type]
+        return made[-1]
+
+    asked = {"owner": "ann", "request": "1", "device": "cpu"}
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "_make", full)
+        with pytest.raises(RunError, match="No space left"):
+            jobs.submit_family(wishes(small_config(), 4), **asked)
+    name = jobs.submit_family(wishes(small_config(), 4), **asked)
+    family = jobs.of_family(name, jobs.jobs())
+    assert [job.card.config.train.seed for job in family] == [0, 1, 2, 3]
+    assert {job.id for job in family} >= set(made)
+
+
+def test_sweeps_leave_room_for_single_trainings(
+    ask: Ask, small_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MAX_WAITING", 6)
+    jobs.submit_family(wishes(small_config(), 3), owner="ann", request="1", device="cpu")
+    with pytest.raises(RunError, match="3 trainings are waiting"):
+        jobs.submit_family(wishes(small_config(), 2), owner="ben", request="1", device="cpu")
+    ask(owner="ben", request="2")
+
+
 def test_the_owners_secret_is_not_on_disk(ask: Ask) -> None:
     path = ask(owner="a very secret word")
     for file in path.rglob("*"):

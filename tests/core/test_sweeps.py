@@ -22,7 +22,7 @@ def config(**changes: object):
 
 def test_a_plan_is_the_product_of_its_lists_in_stable_folders(tmp_path: Path) -> None:
     lists = {"seed": [3, 4], "beta": [0.05, 8, 8], "latent_dim": [2]}
-    planned = sweeps.plan(BETA, config(), tmp_path, lists)
+    planned = sweeps.plan([(BETA, config())], tmp_path, lists)
     assert [one.path.name for one in planned] == [
         "vae-beta-b0.05-d2-s3",
         "vae-beta-b0.05-d2-s4",
@@ -37,7 +37,7 @@ def test_a_plan_is_the_product_of_its_lists_in_stable_folders(tmp_path: Path) ->
 
 def test_a_plan_is_bounded(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="64"):
-        sweeps.plan(BETA, config(), tmp_path, {"seed": list(range(65))})
+        sweeps.plan([(BETA, config())], tmp_path, {"seed": list(range(65))})
 
 
 def test_a_sweep_trains_goes_on_and_is_a_series(
@@ -49,7 +49,7 @@ def test_a_sweep_trains_goes_on_and_is_a_series(
     rows = json.loads(capsys.readouterr().out)
     assert [row["beta"] for row in rows] == [4, 0.5, 1]
     (series,) = sweeps.find_series(run for run in runs.list_runs(tmp_path))
-    assert series.betas == (0.5, 1, 4)
+    assert series.values == (0.5, 1, 4)
     for run in series.runs:
         (last,) = moments(run)
         assert last.epoch == 2
@@ -66,18 +66,18 @@ def test_a_sweep_trains_goes_on_and_is_a_series(
 
 def test_a_sweep_resumes_a_run_that_was_interrupted(tmp_path: Path) -> None:
     whole, broken = (
-        sweeps.plan(BETA, config(train__epochs=2), tmp_path / name, {"beta": [2]})[0]
+        sweeps.plan([(BETA, config(train__epochs=2))], tmp_path / name, {"beta": [2]})[0]
         for name in ("whole", "broken")
     )
-    for _ in sweeps.train(whole, BETA, device="cpu", threads=1):
+    for _ in sweeps.train(whole, device="cpu", threads=1):
         pass
-    for event in sweeps.train(broken, BETA, device="cpu", threads=1):
+    for event in sweeps.train(broken, device="cpu", threads=1):
         if getattr(event, "held_out", None):
             break
-    other = sweeps.Planned(broken.path, config(train__epochs=5), broken.varied)
+    other = sweeps.Planned(broken.path, BETA, config(train__epochs=5), broken.varied)
     with pytest.raises(RunError):
-        next(sweeps.train(other, BETA, device="cpu", threads=1))
-    for _ in sweeps.train(broken, BETA, device="cpu", threads=1):
+        next(sweeps.train(other, device="cpu", threads=1))
+    for _ in sweeps.train(broken, device="cpu", threads=1):
         pass
     assert open_run(broken.path).digest == open_run(whole.path).digest
 

@@ -438,3 +438,17 @@ def test_a_long_training_keeps_evenly_spread_epochs_and_the_last(small_config: M
     assert len({later - sooner for sooner, later in itertools.pairwise(kept[:-1])}) == 1
     short = runs.Card(name="short", recipe="small", config=small_config(epochs=15))
     assert all(worker.is_kept(epoch, short) for epoch in range(1, 16))
+
+
+def test_who_watches_sees_epochs_that_are_not_kept_and_they_are_gone_in_the_end(
+    small_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "KEPT_EPOCHS", 2)
+    monkeypatch.setattr(worker, "LOOK_S", 0.0)
+    path = tmp_path / "watched"
+    worker.create_run(path, small_config(epochs=5), recipe="small", device="cpu", threads=1)
+    seen = []
+    for event in worker.train_run(path):
+        if isinstance(event, EpochEnd):
+            seen.append(sorted(f.stem for f in (path / runs.FRAMES).glob("000[1-9].png")))
+    assert seen == [["0001"], ["0002"], ["0003"], ["0003", "0004"], ["0003", "0005"]]

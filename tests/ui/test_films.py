@@ -33,8 +33,8 @@ def trained(shelf: Path) -> Run:
 @pytest.fixture(scope="module")
 def series(shelf: Path) -> sweeps.Series:
     recipe = sweeps_recipe()
-    for one in sweeps.plan(recipe, recipe.config, shelf, {"beta": BETAS, "seed": [1]}):
-        for _ in sweeps.train(one, recipe, device="cpu", threads=1):
+    for one in sweeps.plan([(recipe, recipe.config)], shelf, {"beta": BETAS, "seed": [1]}):
+        for _ in sweeps.train(one, device="cpu", threads=1):
             pass
     (found,) = sweeps.find_series(run for run in runs.list_runs(shelf) if isinstance(run, Run))
     return found
@@ -120,7 +120,7 @@ def test_many_points_are_thinned_evenly() -> None:
 def test_a_series_is_a_film_over_beta(client, series) -> None:
     address = films.series_address(series)
     content = client.get(f"{address}/film.json").json()
-    assert [moment["beta"] for moment in content["moments"]] == list(BETAS)
+    assert [moment["value"] for moment in content["moments"]] == list(BETAS)
     assert content["home"] == 1
     own = resources.gallery_codes(series.runs[1]).mu
     assert np.allclose(halves(client, content)[1], own, atol=1e-2, rtol=1e-2)

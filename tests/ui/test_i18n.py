@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from ui import train_form
 from ui.i18n import LANGUAGES, catalogue, explain, plain
 from vae_core import errors
+from vae_core.data.catalogue import DATASETS, FOLDER
 from vae_core.errors import MESSAGES, PlaygroundError, RunError
+from vae_core.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = [path for folder in ("ui", "pages") for path in sorted((ROOT / folder).rglob("*.py"))]
@@ -84,8 +87,25 @@ def test_every_key_of_the_catalogue_is_used() -> None:
 def test_a_components_sentences_are_those_that_its_scripts_use(name: str) -> None:
     folder = ROOT / "ui" / COMPONENTS[name]
     scripts = "".join(path.read_text("utf-8") for path in sorted(folder.glob("*.js")))
+    if re.search(r'import \{[^}]*\bget\b[^}]*\} from "../latent_map/api.js"', scripts):
+        scripts += (ROOT / "ui" / "latent_map" / "api.js").read_text("utf-8")
     used = {f"{name}.{key}" for key in re.findall(r"\btexts\??\.(\w+)", scripts)}
     assert used == {key for key in catalogue("en") if key.startswith(f"{name}.")}
+
+
+def test_every_data_set_has_a_name_on_the_form() -> None:
+    named = {name for name in DATASETS if name != FOLDER}  # a folder is a terminal's to name
+    assert {f"train.data-{name}" for name in named} <= catalogue("en").keys()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_recipe_every_knob_and_every_finding_is_said(language: str) -> None:
+    said = catalogue(language)
+    assert {f"recipe.{name}" for name in RECIPES} <= said.keys()
+    for knob in (*train_form.FIRST_KNOBS, *train_form.KNOBS):
+        assert said[f"knob.{knob.name}"]
+        assert len(said[f"knob-about.{knob.name}"]) > 10
+        assert {f"knob-option.{option}" for option in knob.options} <= said.keys()
 
 
 def raised_keys() -> set[str]:

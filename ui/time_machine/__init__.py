@@ -25,13 +25,16 @@ class Source:
     name: str
 
 
-def time_machine(films: Sequence[Source], *, key: str, follow: bool = False) -> None:
+def time_machine(
+    films: Sequence[Source], *, key: str, follow: bool = False, grows: str | None = None
+) -> None:
     """Shows films at one moment, the first one's; the moment stands in the link as `moment`.
 
     Args:
         films: The first decides what the slider's moments are; a second is shown at the same step.
         key: The component's name on the page.
         follow: Whether the axes follow the codes at first, or stay.
+        grows: The newest moment of a training under way; its film is followed, and not linked to.
     """
     told = _told(key)
     if told is not None and told != st.session_state.get(f"{key}.told"):
@@ -44,8 +47,9 @@ def time_machine(films: Sequence[Source], *, key: str, follow: bool = False) -> 
             "films": [{"address": film.address, "name": film.name} for film in films],
             "texts": section("film", language()),
             "palette": PALETTES[state.choice("palette", PALETTES, "petroff10")],
-            "moment": state.chosen("moment"),
+            "moment": None if grows else state.chosen("moment"),
             "follow": follow,
+            "grows": grows,
         },
         on_moment_change=_nothing,
     )

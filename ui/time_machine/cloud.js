@@ -1,7 +1,8 @@
 // Points that glide: two canvases, the plane beneath and the points above. Points are written as
-// pixels, which takes a few milliseconds for ten thousand of them on any machine.
+// pixels, which takes a few milliseconds for ten thousand of them on any machine. The image behind a
+// point is shown beside it; a click holds on to a point, wherever it glides.
 
-import { html } from "../latent_map/dom.js";
+import { html, say } from "../latent_map/dom.js";
 import { spread, toPixel } from "../latent_map/geometry.js";
 
 const MARGIN = { left: 40, top: 8, right: 8, bottom: 26 };
@@ -9,25 +10,118 @@ const RADIUS = 2.1; // of a point, in CSS pixels
 const ALPHA = 215;
 const GRID_STRENGTH = 0.4;
 const GLYPH_GAP = 22;
+const REACH = 12; // CSS pixels around the pointer in which a point is found
 const FINEST = 2; // device pixels for each of CSS: more would only cost time
 
 export class Cloud {
   constructor() {
     this.below = html("canvas", { class: "tm-layer" });
     this.above = html("canvas", { class: "tm-layer", role: "img", "data-testid": "film-points" });
-    this.root = html("div", { class: "tm-cloud" }, this.below, this.above);
+    this.picture = html("canvas");
+    this.words = html("span");
+    this.card = html("div", { class: "tm-card", "data-testid": "film-card", hidden: true },
+      this.picture, this.words);
+    this.ring = html("div", { class: "tm-ring", hidden: true });
+    this.root = html("div", {
+      class: "tm-cloud",
+      onpointermove: (event) => this.point(this.near(event)),
+      onpointerdown: (event) => this.hold(this.near(event)),
+      onpointerleave: () => this.point(null),
+    }, this.below, this.above, this.ring, this.card);
+    this.pointed = this.held = null;
   }
 
   /** Takes over a film, the colours and what the page looks like. */
-  setUp(film, palette, theme, label) {
-    Object.assign(this, { film, theme });
+  setUp(film, palette, theme, label, texts) {
+    Object.assign(this, { film, theme, texts });
     this.palette = film.class_names.map((_, i) => palette[i % palette.length]);
     this.colours = new Uint32Array(this.palette.map((colour) => packed(colour)));
     this.above.setAttribute("aria-label", label);
+    this.card.classList.toggle("tm-grey", film.image_shape[0] === 1);
     this.inked = new Map();
     this.side = 0;
     this.lay();
   }
+
+  /** Goes on with a longer film of the same images. */
+  take(film) {
+    this.film = film;
+    this.drawn = null;
+  }
+
+  // --- the image behind a point ---
+
+  /** The number of the point nearest to the pointer, or null. */
+  near({ clientX, clientY }) {
+    if (!this.frame || !this.side) return null;
+    const box = this.root.getBoundingClientRect();
+    const [x, y] = [clientX - box.left, clientY - box.top];
+    const reach = (REACH * (this.frame.x1 - this.frame.x0)) / this.frame.width;
+    const u = this.frame.x0 + ((x - this.frame.left) * (this.frame.x1 - this.frame.x0)) / this.frame.width;
+    const v = this.frame.y1 - ((y - this.frame.top) * (this.frame.y1 - this.frame.y0)) / this.frame.height;
+    const { from, to, share } = this.between();
+    let [found, least] = [null, reach * reach];
+    for (let k = 0; k < this.film.n; k++) {
+      const across = from[2 * k] + (to[2 * k] - from[2 * k]) * share - u;
+      const up = from[2 * k + 1] + (to[2 * k + 1] - from[2 * k + 1]) * share - v;
+      const distance = across * across + up * up;
+      if (distance < least) [found, least] = [k, distance];
+    }
+    return found;
+  }
+
+  point(index) {
+    if (index === this.pointed) return;
+    this.pointed = index;
+    this.showCard();
+  }
+
+  hold(index) {
+    this.held = index === this.held ? null : index;
+    this.pointed = index;
+    this.showCard();
+  }
+
+  async showCard() {
+    const index = this.pointed ?? this.held;
+    if (index === null) {
+      this.card.hidden = this.ring.hidden = true;
+      return;
+    }
+    this.words.textContent = say(this.texts.point, { label: this.film.class_names[this.film.labels[index]] });
+    this.placeCard();
+    const found = await this.film.pictureOf(index, this.texts).catch(() => null);
+    if (!found || index !== (this.pointed ?? this.held)) return;
+    const { bitmap, left, top, width, height } = found;
+    Object.assign(this.picture, { width, height });
+    this.picture.getContext("2d").drawImage(bitmap, left, top, width, height, 0, 0, width, height);
+    this.card.dataset.index = index;
+  }
+
+  /** Puts card and ring where their point is now. */
+  placeCard() {
+    const index = this.pointed ?? this.held;
+    if (index === null || !this.frame) return;
+    const { from, to, share } = this.between();
+    const place = [2 * index, 2 * index + 1].map((i) => from[i] + (to[i] - from[i]) * share);
+    const [x, y] = toPixel(this.frame, place);
+    const inside = x >= this.frame.left && x <= this.frame.left + this.frame.width
+      && y >= this.frame.top && y <= this.frame.top + this.frame.height;
+    this.card.hidden = this.ring.hidden = !inside;
+    this.ring.style.transform = `translate(${x}px, ${y}px)`;
+    const [right, down] = [x > this.width / 2 ? -100 : 0, y > this.width / 2 ? -100 : 0];
+    this.card.style.transform =
+      `translate(${x + (right ? -10 : 10)}px, ${y + (down ? -10 : 10)}px) translate(${right}%, ${down}%)`;
+  }
+
+  /** The two moments that the points lie between, and how far. */
+  between() {
+    const i = Math.min(Math.floor(this.position), this.film.last);
+    const { points, last } = this.film;
+    return { from: points[i], to: points[Math.min(i + 1, last)], share: this.position - i };
+  }
+
+  // --- drawing ---
 
   /** Fits the canvases to their place; returns whether they have changed. */
   lay() {
@@ -37,7 +131,7 @@ export class Cloud {
     Object.assign(this, { width, scale, side: Math.round(width * scale) });
     for (const canvas of [this.below, this.above]) canvas.width = canvas.height = this.side;
     this.pixels = new ImageData(this.side, this.side);
-    this.words = new Uint32Array(this.pixels.data.buffer);
+    this.cells = new Uint32Array(this.pixels.data.buffer);
     this.disc = discOf(RADIUS * scale, this.side);
     this.drawn = null;
     return true;
@@ -53,7 +147,9 @@ export class Cloud {
       this.drawn = state;
       this.drawBelow(frame, gridBehind ? number : null);
     }
+    Object.assign(this, { position, frame });
     this.drawPoints(position, frame);
+    this.placeCard();
   }
 
   frameOf({ center: [x, y], half }) {
@@ -139,7 +235,7 @@ export class Cloud {
   }
 
   drawPoints(position, frame) {
-    const { film, words, disc, side, scale, colours } = this;
+    const { film, cells, disc, side, scale, colours } = this;
     const i = Math.min(Math.floor(position), film.last);
     const from = film.points[i];
     const to = film.points[Math.min(i + 1, film.last)];
@@ -148,7 +244,7 @@ export class Cloud {
     const [left, top] = [frame.left * scale, frame.top * scale];
     const edge = Math.ceil(RADIUS * scale);
     const [right, bottom] = [left + frame.width * scale - edge, top + frame.height * scale - edge];
-    words.fill(0);
+    cells.fill(0);
     for (let k = 0; k < film.n; k++) {
       const x = from[2 * k] + (to[2 * k] - from[2 * k]) * share;
       const y = from[2 * k + 1] + (to[2 * k + 1] - from[2 * k + 1]) * share;
@@ -157,7 +253,7 @@ export class Cloud {
       if (!(px > left + edge && px < right && py > top + edge && py < bottom)) continue;
       const at = py * side + px;
       const colour = colours[film.labels[k]];
-      for (let j = 0; j < disc.length; j++) words[at + disc[j]] = colour;
+      for (let j = 0; j < disc.length; j++) cells[at + disc[j]] = colour;
     }
     const context = this.above.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);

@@ -24,16 +24,62 @@ export class Film {
   static async load({ address, name }, texts, signal) {
     const content = await (await get(`${address}/film.json`, { texts, signal })).json();
     const buffer = await (await get(content.codes, { texts, signal })).arrayBuffer();
-    return new Film(name, content, floatsOf(buffer));
+    const floats = floatsOf(buffer);
+    const size = 2 * content.n;
+    const points = content.moments.map((_, i) => floats.subarray(i * size, (i + 1) * size));
+    return new Film(address, name, content, points);
   }
 
-  constructor(name, content, floats) {
-    Object.assign(this, { name, ...content });
+  constructor(address, name, content, points) {
+    Object.assign(this, { address, name, points, ...content });
     this.labels = new Uint16Array(bytesOf(content.labels).buffer);
-    const size = 2 * this.n;
-    this.points = this.moments.map((_, i) => floats.subarray(i * size, (i + 1) * size));
-    this.centres = this.points.map((points) => this.centresOf(points));
+    this.centres = this.points.map((places) => this.centresOf(places));
     this.sheets = new Map(); // moment's number -> ImageBitmap
+    this.pictures = new Map(); // number of a sheet of images -> promise of an ImageBitmap
+  }
+
+  /**
+   * The film of a training that has gone on: what is known is kept, the rest is fetched. The moment
+   * that was the newest stays even where the run keeps it no more, so that points can glide from it.
+   */
+  async grown(texts, signal) {
+    const content = await (await get(`${this.address}/film.json`, { texts, signal })).json();
+    const known = new Map(this.moments.map(({ name }, i) => [name, i]));
+    const before = this.moments[this.last];
+    if (!content.moments.some(({ name }) => name === before.name)) {
+      const place = content.moments.findIndex(({ at }) => at > before.at);
+      content.moments.splice(place < 0 ? content.moments.length : place, 0, before);
+    }
+    const points = await Promise.all(content.moments.map(async ({ name }) => {
+      if (known.has(name)) return this.points[known.get(name)];
+      const response = await get(`${this.address}/codes/${name}.f16`, { texts, signal });
+      return floatsOf(await response.arrayBuffer());
+    }));
+    const film = new Film(this.address, this.name, { ...content, home: points.length - 1 }, points);
+    film.pictures = this.pictures;
+    film.moments.forEach(({ name }, i) => {
+      const sheet = known.has(name) && this.sheets.get(known.get(name));
+      if (sheet) film.sheets.set(i, sheet);
+    });
+    return film;
+  }
+
+  /** The image behind a point: a sheet and where on it the image lies. */
+  async pictureOf(index, texts) {
+    const { address, sheet, columns } = this.images;
+    const number = Math.floor(index / sheet);
+    if (!this.pictures.has(number)) {
+      const fetched = get(`${address}/${number}.png`, { texts }).then(async (response) =>
+        createImageBitmap(await response.blob()));
+      fetched.catch(() => this.pictures.delete(number));
+      this.pictures.set(number, fetched);
+    }
+    const [, height, width] = this.image_shape;
+    const rest = index % sheet;
+    return {
+      bitmap: await this.pictures.get(number),
+      left: (rest % columns) * width, top: Math.floor(rest / columns) * height, width, height,
+    };
   }
 
   get last() {
@@ -87,7 +133,7 @@ export class Film {
   async fetchSheets(from, texts, signal, arrived) {
     const order = this.moments
       .map((moment, i) => [Math.abs(i - from), i])
-      .filter(([, i]) => this.moments[i].sheet)
+      .filter(([, i]) => this.moments[i].sheet && !this.sheets.has(i))
       .sort(([a], [b]) => a - b)
       .map(([, i]) => i);
     const fetchSome = async () => {

@@ -1,6 +1,7 @@
 // The time machine. Streamlit calls `mount` again with every message, so one machine lives for each
 // element it is mounted in. Slider, play button and all that follows them are the browser's own;
-// Python hears where it came to rest.
+// Python hears where it came to rest. The film of a training under way grows: whoever looks at its
+// newest moment is taken along to the next.
 
 import { Problem, loadOnce } from "../latent_map/api.js";
 import { html, number, say } from "../latent_map/dom.js";
@@ -76,7 +77,11 @@ class Machine {
       this.load(films, moment);
       return;
     }
-    if (!this.panels.length) return;
+    if (!this.panels.length) {
+      if (data.grows !== before.grows) this.load(films, moment); // now there may be more of it
+      return;
+    }
+    if (data.grows && data.grows !== this.first.moments[this.first.last].name) this.grow();
     if (moment !== before.moment && moment !== this.told) {
       this.pause();
       this.goTo(this.first.numberOf(moment));
@@ -116,6 +121,38 @@ class Machine {
       this.problem.textContent = error instanceof Problem ? error.message : say(texts.failed, { reason: error.message });
       this.problem.hidden = false;
       this.text.textContent = "";
+    }
+  }
+
+  /** Takes over what a training has done since; once at a time, and what fails is tried again. */
+  async grow() {
+    if (this.growing) return;
+    this.growing = true;
+    const { signal } = this.loading;
+    const { texts } = this.data;
+    const [panel] = this.panels;
+    try {
+      const film = await panel.film.grown(texts, signal);
+      if (signal.aborted) return;
+      const newest = this.goal === panel.film.last;
+      const { name } = panel.film.moments[this.goal];
+      const before = Math.round(this.at);
+      const moved = film.numberOf(panel.film.moments[before].name) - before;
+      panel.take(film, texts);
+      this.at = Math.min(this.at + moved, film.last);
+      this.goal = film.numberOf(name);
+      this.slider.max = film.last;
+      this.slider.disabled = this.player.disabled = film.last < 1;
+      this.shown = null;
+      this.draw();
+      if (newest && !this.playing) this.goTo(film.last);
+      await film.fetchSheets(film.last, texts, signal, (i) => {
+        if (i === Math.round(this.positionIn(film)) && panel.film === film) this.draw();
+      });
+    } catch (error) {
+      if (error.name !== "AbortError") console.info(error.message);
+    } finally {
+      this.growing = false;
     }
   }
 
@@ -189,7 +226,7 @@ class Machine {
     clearTimeout(this.resting);
     this.resting = setTimeout(() => {
       const { name } = this.first.moments[this.goal];
-      if (this.playing || name === this.told) return;
+      if (this.playing || name === this.told || this.data.grows) return;
       this.told = name;
       this.tell(name);
     }, REST);
@@ -211,7 +248,7 @@ class Machine {
     const moment = this.first.moments[number];
     if (number !== this.shown || texts !== this.saidIn) {
       [this.shown, this.saidIn] = [number, texts];
-      const said = momentText(moment, texts);
+      const said = momentText(moment, texts, this.first.axis);
       this.text.textContent = said;
       this.slider.value = number;
       this.slider.setAttribute("aria-valuetext", `${said}. ${termsText(moment, texts)}`);
@@ -236,8 +273,11 @@ class Machine {
   }
 }
 
-function momentText({ epoch, step, beta }, texts) {
-  if (beta !== undefined) return say(texts.beta, { beta: String(beta) });
+function momentText({ epoch, step, value }, texts, axis) {
+  if (value !== undefined) {
+    const named = { beta: texts.beta, latent_dim: texts.latent_dim, seed: texts.seed, recipe: texts.recipe };
+    return say(named[axis], { value: String(value) });
+  }
   if (epoch) return say(texts.epoch, { epoch, step: step.toLocaleString("en") });
   return step ? say(texts.within, { step }) : texts.before;
 }
@@ -277,8 +317,9 @@ class Panel {
     this.texts = texts;
     this.heading.textContent = film.name;
     this.heading.hidden = !named;
-    this.cloud.setUp(film, palette, theme, say(texts.plane, { run: film.name, n: film.n.toLocaleString("en") }));
-    this.curves.setUp(film, texts);
+    const told = { run: film.name, n: film.n.toLocaleString("en") };
+    this.cloud.setUp(film, palette, theme, say(texts.plane, told), texts);
+    if (!film.grows) this.curves.setUp(film, texts); // a training's own stand beside it
     const shape = film.image_shape;
     const size = shape.reduce((product, side) => product * side, 1);
     const pixels = bytesOf(film.originals);
@@ -293,11 +334,17 @@ class Panel {
     this.sheet = this.number = null;
   }
 
+  /** Goes on with a longer film of the same images. */
+  take(film, texts) {
+    Object.assign(this, { film, texts, sheet: null, number: null });
+    this.cloud.take(film);
+  }
+
   draw(position, follow, behind) {
     const { film } = this;
     const number = Math.round(position);
     this.cloud.draw(position, follow ? film.planeAt(position) : film.moments[film.home].plane, behind);
-    this.curves.go(film.between(position, ({ x }) => x));
+    if (!film.grows) this.curves.go(film.between(position, ({ x }) => x));
     if (number !== this.number) {
       this.number = number;
       this.figures.textContent = termsText(film.moments[number], this.texts);
