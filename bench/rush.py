@@ -1,8 +1,8 @@
 """Thirty sessions press Train within a second, while others go on clicking on the map.
 
-Real sessions over Streamlit's websocket, in the server's own runs folder. One training may start
-for each place, the others wait with their position; decodes of those who only click may take
-twice as long as before, not more. Many presses from one session have to be one job.
+Real sessions over Streamlit's websocket, in a runs folder of their own. One training may start for
+each place, the others wait with their position; decodes of those who only click may take twice as
+long as before, not more, from the first press on. Many presses from one session have to be one job.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import websockets
@@ -36,15 +37,20 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LATENT_RUNS"] = folder
         try:
-            with server() as app:
+            with server() as app, asyncio.Runner() as runner:
                 settle(app)
-                idle = _clicks(app.address, arguments)
+                idle, _ = _clicks(app.address, arguments, lambda: None)
                 say(f"before: {idle['decode']}")
-                pressed = asyncio.run(_rush(app.address, arguments.sessions, arguments.presses))
-                time.sleep(2)  # the queue looks twice a second
-                found = jobs.jobs()
-                busy = _clicks(app.address, arguments)
-                say(f"while trainings run: {busy['decode']}")
+                people = [Student(app.address) for _ in range(arguments.sessions + 1)]
+                runner.run(_open(people))
+
+                def rush() -> tuple[float, float, Any]:
+                    answered = runner.run(_rush(people, arguments.presses))
+                    time.sleep(2)  # the queue looks twice a second
+                    return *answered, jobs.jobs()
+
+                busy, (sent, answered, found) = _clicks(app.address, arguments, rush)
+                say(f"while all press and trainings run: {busy['decode']}")
         finally:
             for job in jobs.jobs():
                 if not job.over:
@@ -54,7 +60,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     started = sum(job.status in jobs.BUSY for job in found)
     positions = sorted(job.position for job in found if job.position)
     return {
-        "seconds_for_all_presses": round(pressed, 2),
+        "seconds_until_all_have_pressed": round(sent, 2),
+        "seconds_until_all_are_answered": round(answered, 2),
         "jobs": {"value": len(found), "wanted": arguments.sessions + 1},
         "started": {"value": started, "places": places, "met": started == places},
         "queued_with_position": positions == list(range(1, len(found) - started + 1)),
@@ -64,7 +71,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _clicks(address: str, arguments: argparse.Namespace) -> dict[str, Any]:
+def _clicks(
+    address: str, arguments: argparse.Namespace, meanwhile: Callable[[], Any]
+) -> tuple[dict[str, Any], Any]:
+    """Lets others click for a while; does something once they do, and returns its result too."""
     words = [address, str(arguments.clickers), str(arguments.seconds)]
     crowd = subprocess.Popen(
         [sys.executable, "-m", "bench.crowd", *words],
@@ -75,25 +85,33 @@ def _clicks(address: str, arguments: argparse.Namespace) -> dict[str, Any]:
     )
     with crowd:
         assert crowd.stdout is not None
+        crowd.stdout.readline()  # "ready"
+        done = meanwhile()
         said = crowd.stdout.read()
     found: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return found
+    return found, done
 
 
-async def _rush(address: str, sessions: int, presses: int) -> float:
-    """Opens all forms, then presses all buttons; returns the seconds that the presses took."""
-    people = [Student(address) for _ in range(sessions + 1)]
+async def _open(people: Sequence["Student"]) -> None:
     for person in people:
         await person.open()
+
+
+async def _rush(people: Sequence["Student"], presses: int) -> tuple[float, float]:
+    """Presses all buttons; returns the seconds until that was done, and until all had answers."""
     begin = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for person in people[:-1]:
             group.create_task(person.press(1))
         group.create_task(people[-1].press(presses))
-    seconds = time.perf_counter() - begin
+    sent = time.perf_counter() - begin
+    async with asyncio.TaskGroup() as group:
+        for person in people:
+            group.create_task(person.finished())
+    answered = time.perf_counter() - begin
     for person in people:
         await person.socket.close()
-    return seconds
+    return sent, answered
 
 
 class Student:
@@ -108,7 +126,7 @@ class Student:
         options = {"max_size": None, "ping_interval": None, "close_timeout": 1}
         self.socket = await websockets.connect(self.address, subprotocols=["streamlit"], **options)
         await self._send(self._message())
-        await self._finished()
+        await self.finished()
 
     async def press(self, times: int) -> None:
         for _ in range(times):
@@ -116,7 +134,6 @@ class Student:
             widgets = message.rerun_script.widget_states.widgets
             widgets.add(id=self.button, trigger_value=True)
             await self._send(message)
-        await self._finished()
 
     def _message(self) -> BackMsg:
         message = BackMsg()
@@ -128,7 +145,7 @@ class Student:
     async def _send(self, message: BackMsg) -> None:
         await self.socket.send(message.SerializeToString())
 
-    async def _finished(self) -> None:
+    async def finished(self) -> None:
         while True:
             forward = ForwardMsg()
             forward.ParseFromString(await asyncio.wait_for(self.socket.recv(), PATIENCE_S))

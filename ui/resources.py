@@ -62,7 +62,7 @@ class Memory(Generic[V]):
         return future.result() if future and future.done() and not future.exception() else None
 
 
-_runs: Memory[tuple[Run | BrokenRun, ...]] = Memory(1)
+_runs: Memory[Run | BrokenRun] = Memory(1024)
 _sessions: Memory[Session] = Memory(48)
 _codes: Memory[Codes] = Memory(48)
 _ledgers: Memory[Ledger] = Memory(48)
@@ -74,9 +74,14 @@ _answers: Memory[bytes] = Memory(128)
 
 
 def runs() -> tuple[Run | BrokenRun, ...]:
-    """Returns all runs, shipped ones first; folders are read again only when one has changed."""
-    roots = run_folders.runs_roots()
-    return _runs.get(_fingerprint(roots), lambda: run_folders.list_runs(*roots))
+    """Returns all runs, shipped ones first; a folder is read again only when it has changed.
+
+    Only that one: a training changes its own after every epoch, while everybody looks at the list.
+    """
+    return tuple(
+        _runs.get(_fingerprint(path), lambda path=path: run_folders.open_or_tell(path))
+        for path in run_folders.run_folders()
+    )
 
 
 def run(run_id: str) -> Run:
@@ -164,13 +169,11 @@ def _key(run: Run) -> tuple[str, str]:
     return run.id, run.digest
 
 
-def _fingerprint(roots: tuple[Path, ...]) -> tuple[tuple[str, int, int], ...]:
+def _fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Returns names, times and sizes of all that decides whether a run reads as before."""
     found = []
-    for root in roots:
-        for folder in sorted(root.iterdir()) if root.is_dir() else ():
-            for file in (folder / run_folders.CARD, folder / run_folders.WEIGHTS):
-                with suppress(OSError):  # missing, or gone since the folder was listed
-                    status = file.stat()
-                    found.append((str(file), status.st_mtime_ns, status.st_size))
+    for file in (folder / run_folders.CARD, folder / run_folders.WEIGHTS):
+        with suppress(OSError):  # missing, or gone since the folder was listed
+            status = file.stat()
+            found.append((str(file), status.st_mtime_ns, status.st_size))
     return tuple(found)

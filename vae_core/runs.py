@@ -174,18 +174,26 @@ def list_runs(*roots: Path) -> tuple[Run | BrokenRun, ...]:
 
     Folders that never were runs (no card) are passed over.
     """
-    found: dict[str, Run | BrokenRun] = {}
+    return tuple(open_or_tell(path) for path in run_folders(*roots))
+
+
+def run_folders(*roots: Path) -> tuple[Path, ...]:
+    """Returns the folders that `list_runs` reads."""
+    found: dict[str, Path] = {}
     for root in roots or runs_roots():
         for path in sorted(root.iterdir()) if root.is_dir() else ():
-            if path.name in found or not RUN_ID.fullmatch(path.name):
-                continue
-            if not (path / CARD).is_file():
-                continue
-            try:
-                found[path.name] = open_run(path)
-            except PlaygroundError as error:
-                found[path.name] = BrokenRun(path, error)
+            named = path.name not in found and RUN_ID.fullmatch(path.name)
+            if named and (path / CARD).is_file():
+                found[path.name] = path
     return tuple(found.values())
+
+
+def open_or_tell(path: Path) -> Run | BrokenRun:
+    """Returns the run in a folder, or what is wrong with it."""
+    try:
+        return open_run(path)
+    except PlaygroundError as error:
+        return BrokenRun(path, error)
 
 
 def open_run(path: Path) -> Run:
