@@ -203,7 +203,7 @@ def tell_left_out(shown: Iterable[Run]) -> None:
     """Says which runs this screen cannot show, and why."""
     runs, offered = resources.runs(), {run.id for run in shown}
     others = [run for run in runs if isinstance(run, Run) and run.id not in offered]
-    broken = [run for run in runs if isinstance(run, BrokenRun)]
+    broken = [run for run in runs if isinstance(run, BrokenRun) and not run.waits]
     for reason, left_out in (
         ("not-planar", [run for run in others if has_plane(run.card)]),
         ("no-plane", [run for run in others if not has_plane(run.card)]),

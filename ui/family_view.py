@@ -89,13 +89,20 @@ def _tell_status(family: Sequence[Job], axes: Sequence[str]) -> None:
 
 
 def _left(family: Sequence[Job]) -> float | None:
-    """Seconds until the last of those that train or wait will be done; None if unknown."""
+    """Seconds until all are done, if the machine trains nothing else; None if unknown.
+
+    Of a run of which nothing is known yet, as long as the others take in the mean.
+    """
     going_on = [job for job in family if not job.over]
-    if not going_on or any(job.left is None for job in going_on):
+    known = [job.card.seconds or 0.0 for job in family if job.card.finished]
+    known += [job.left / (1 - job.share) for job in going_on if job.left and job.share < 1]
+    if not going_on or not known:
         return None
-    if any(job.position and job.starts_in is None for job in going_on):
-        return None
-    return max((job.starts_in or 0.0) + (job.left or 0.0) for job in going_on)
+    typical = sum(known) / len(known)
+    lefts = [typical if job.left is None else job.left for job in going_on]
+    ahead = [job.starts_in for job in going_on if job.position and job.starts_in is not None]
+    before = min(ahead) if len(ahead) == len(going_on) else 0.0
+    return before + max(sum(lefts) / max(jobs.places()["cpu"], 1), max(lefts))
 
 
 def _buttons(family: Sequence[Job], name: str) -> None:

@@ -299,6 +299,7 @@ def rate_distortion(
         final: Whether each run has ended; dots of the others are rings. Empty: all have.
     """
     ended = list(final) or [True] * len(names)
+    middle = (min(rate) + max(rate)) / 2 if len(rate) else 0.0
     figure = go.Figure(
         go.Scatter(
             x=list(rate),
@@ -306,7 +307,7 @@ def rate_distortion(
             customdata=list(names),
             text=list(labels),
             mode="lines+markers+text" if joined else "markers+text",
-            textposition="top right",
+            textposition=[f"top {'left' if one > middle else 'right'}" for one in rate],
             cliponaxis=False,
             line={"color": HAIRLINE, "width": 2},
             marker={

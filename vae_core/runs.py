@@ -162,6 +162,11 @@ class BrokenRun:
         """The folder's name."""
         return self.path.name
 
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is wrong with it but that its first epoch is not done."""
+        return self.error.key == "run-unfinished"
+
 
 def runs_roots() -> tuple[Path, ...]:
     """Returns the folders of runs: the shipped ones, then the user's (LATENT_RUNS, or `runs`)."""

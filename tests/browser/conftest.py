@@ -42,12 +42,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@contextmanager
-def serving(runs: Path, folder: Path) -> Iterator[str]:
-    """Starts the app with the shipped runs and those of a folder, and yields its address."""
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(runs: Path, folder: Path, port: int | None = None) -> Iterator[str]:
+    """Starts the app with the shipped runs and those of a folder, and yields its address."""
+    port = port or free_port()
     log = folder / "log.txt"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
