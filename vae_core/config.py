@@ -42,9 +42,10 @@ class DenseConfig(_Config):
 class ConvConfig(_Config):
     """Convolutional encoder, mirrored transposed-convolution decoder.
 
-    `bottleneck_widths` are dense layers between the last feature map and the code (mirrored in the
-    decoder); empty joins map and code directly. A `final_kernel` of 5 is not padded: the decoder
-    climbs to a side 4 pixels larger, such as 32 for images of 28, and the last layer cuts it.
+    `bottleneck_widths` are dense layers between the last feature map and the code; empty joins map
+    and code directly. The decoder mirrors them, or has `decoder_bottleneck_widths` between code and
+    map. A `final_kernel` of 5 is not padded: the decoder climbs to a side 4 pixels larger, such as
+    32 for images of 28, and the last layer cuts it.
     """
 
     kind: Literal["conv"] = "conv"
@@ -53,6 +54,7 @@ class ConvConfig(_Config):
     decoder_channels: Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)]
     decoder_strides: Annotated[tuple[Literal[1, 2], ...], Field(min_length=1, max_length=8)]
     bottleneck_widths: Annotated[tuple[Width, ...], Field(max_length=4)] = ()
+    decoder_bottleneck_widths: Annotated[tuple[Width, ...], Field(max_length=4)] | None = None
     final_kernel: Literal[3, 5] = 3
     activation: Activation = "leaky_relu"
     batch_norm: bool = True
@@ -137,7 +139,7 @@ class TrainConfig(_Config):
     """How it is learned. One epoch is one pass in a fresh seeded order.
 
     With an `ema_decay`, the run keeps the exponential moving average of the weights over the steps
-    (Polyak & Juditsky 1992) instead of the last ones.
+    (Polyak & Juditsky 1992) instead of the last ones; over few steps it forgets faster.
     """
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 30

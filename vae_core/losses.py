@@ -80,7 +80,7 @@ def negative_elbo(
     x: Tensor,
     *,
     likelihood: str,
-    beta: float,
+    beta: float | Tensor,
     kl_form: str = "gaussian",
     free_bits: float = 0.0,
     commitment_weight: float = 0.0,

@@ -11,15 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Generator, Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from vae_core.captured import CapturedStep
 from vae_core.config import RunConfig
 from vae_core.data import Images
 from vae_core.devices import resolve_precision
@@ -27,6 +26,7 @@ from vae_core.errors import DataError, RunError
 from vae_core.losses import negative_elbo
 from vae_core.models import VQVAE, Autoencoder, build
 from vae_core.schedules import kl_weight, learning_rate
+from vae_core.weights import FlatWeights
 
 PROGRESS_INTERVAL_S = 0.2
 EVALUATION_BATCH = 1000
@@ -83,36 +83,61 @@ class Trainer:
         images: The training images.
         held_out: Images that are only measured.
         device: Where to compute.
+        precision: "fp32" or "bf16"; what the config's comes to on this device if None.
     """
 
     def __init__(
-        self, config: RunConfig, images: Images, held_out: Images, *, device: torch.device
+        self,
+        config: RunConfig,
+        images: Images,
+        held_out: Images,
+        *,
+        device: torch.device,
+        precision: str | None = None,
     ) -> None:
         check_shape(config, images)
         self.config = config
         self.device = device
         self.epochs_done = 0
-        self.precision = resolve_precision(config.train.precision, device)
+        self.precision = precision or resolve_precision(config.train.precision, device)
         self._convolutional = config.model.network.kind == "conv"
         self.model = build(config.model, seed=config.train.seed).to(device)
         if self._convolutional:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._weights = FlatWeights(self.model, half=self.precision == "bf16")
+        decay = config.train.ema_decay
+        self._average = _Average(self._weights, decay) if decay else None
+        on_cuda = device.type == "cuda"
+        # a step that is recorded finds what changes between steps at a fixed place on the device
+        self._beta: Tensor | float = torch.zeros((), device=device) if on_cuda else 0.0
+        rate = torch.zeros((), device=device) if on_cuda else config.train.learning_rate
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=config.train.learning_rate,
+            [self._weights.masters],
+            lr=rate,
             weight_decay=config.train.weight_decay,
             fused=device.type != "mps",
+            capturable=on_cuda,
         )
-        self._average = _average_of(self.model, config.train.ema_decay)
-        self._x = _on_device(images.x[: config.data.limit], device)
+        self._noise = Generator(device)
+        self._captured = (
+            CapturedStep(self._take, device, batch_size=config.train.batch_size)
+            if on_cuda and _recordable(config)
+            else None
+        )
+        self._x = torch.from_numpy(images.x[: config.data.limit]).to(device)  # uint8
         self._y = torch.from_numpy(images.y[: config.data.limit]).to(device)
-        self._held_out = _on_device(held_out.x, device)
+        self._held_out = _pixels(torch.from_numpy(held_out.x).to(device))
         self._held_out_y = torch.from_numpy(held_out.y).to(device)
 
     @property
     def kept(self) -> Autoencoder:
         """The model that is measured and kept: the average of the weights where one is wanted."""
-        return self.model if self._average is None else cast(Autoencoder, self._average.module)
+        return self.model if self._average is None else self._average.model
+
+    @property
+    def replays(self) -> bool:
+        """Whether steps have been recorded on a CUDA device, and are replayed."""
+        return self._captured is not None and self._captured.recorded
 
     @property
     def n_images(self) -> int:
@@ -140,22 +165,23 @@ class Trainer:
     def _epoch(self, epoch: int) -> Iterator[Event]:
         begin = last = time.monotonic()
         train, steps = self.config.train, self.steps_per_epoch
-        order = torch.randperm(len(self._x), generator=_generator(train.seed, epoch, "order"))
-        order = order.to(self.device)
-        noise = _generator(train.seed, epoch, "noise", self.device)
+        shuffler = Generator().manual_seed(_seed(train.seed, epoch, "order"))
+        order = torch.randperm(len(self._x), generator=shuffler).to(self.device)
+        noise = self._noise if self._captured is None else self._captured.noise
+        noise.manual_seed(_seed(train.seed, epoch, "noise"))
         sums = torch.zeros(3, device=self.device)
         seen = 0
         snapshots = {round(share * steps) for share in SNAPSHOTS} if epoch == 1 else set()
-        self.model.train()
+        self._weights.computing.train()
         for step in range(steps):
             number = (epoch - 1) * steps + step
             if step in snapshots:
                 yield Snapshot(step, self)
-                self.model.train()
+                self._weights.computing.train()
             batch = order[step * train.batch_size : (step + 1) * train.batch_size]
             with self._layer_randomness(number):
                 rate = learning_rate(train, number, steps)
-                sums += self._step(batch, noise, rate, number) * len(batch)
+                sums += self._step(batch, rate, number) * len(batch)
             seen += len(batch)
             if time.monotonic() - last >= PROGRESS_INTERVAL_S:
                 last = time.monotonic()
@@ -167,30 +193,45 @@ class Trainer:
         held_out = self.evaluate(self._held_out, self._held_out_y, seed=train.seed)
         yield EpochEnd(epoch, figures, held_out, rate, time.monotonic() - begin, self)
 
-    def _step(self, rows: Tensor, noise: Generator, rate: float, number: int) -> Tensor:
-        x, condition = self._x[rows], self._condition(self._y[rows])
+    def _step(self, rows: Tensor, rate: float, number: int) -> Tensor:
+        """Takes one step on these rows, (B,), of the data; returns its terms, (3,)."""
+        beta = kl_weight(self.config.objective, number, self.steps_per_epoch)
+        if isinstance(self._beta, Tensor):
+            self._beta.fill_(beta)
+        else:
+            self._beta = beta
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        figures = self._captured(rows) if self._captured else self._take(rows, self._noise)
+        if self._average is not None:
+            self._average.follow(number)
+        return figures
+
+    def _take(self, rows: Tensor, noise: Generator) -> Tensor:
+        x = _pixels(self._x.index_select(0, rows))
+        condition = self._condition(self._y[rows])
         if self._convolutional:
             x = x.contiguous(memory_format=torch.channels_last)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         objective = self.config.objective
         with self._autocast():
-            output = self.model(self._noisy(x, noise), noise, condition)
+            output = self._weights.computing(self._noisy(x, noise), noise, condition)
         terms = negative_elbo(
             output,
             x,
             likelihood=objective.likelihood,
-            beta=kl_weight(objective, number, self.steps_per_epoch),
+            beta=self._beta,
             kl_form=objective.kl_form,
             free_bits=objective.free_bits,
             commitment_weight=objective.commitment_weight,
         )
-        self.optimizer.zero_grad(set_to_none=True)
         terms.total.backward()  # type: ignore[no-untyped-call]
+        self._weights.collect_gradients()
         self.optimizer.step()
+        self._weights.refresh()
         self.model.learn_codebook(output, noise)
-        if self._average is not None:
-            self._average.update_parameters(self.model)
         return torch.stack((terms.total, terms.recon, terms.kl)).detach()
 
     def _condition(self, y: Tensor) -> Tensor | None:
@@ -210,8 +251,7 @@ class Trainer:
             return
         devices = [torch.cuda.current_device()] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
-            seed = _generator(self.config.train.seed, step, "layers").initial_seed()
-            torch.manual_seed(seed)
+            torch.manual_seed(_seed(self.config.train.seed, step, "layers"))
             yield
 
     def _autocast(self) -> AbstractContextManager[object]:
@@ -285,10 +325,10 @@ class Trainer:
     def state(self) -> dict[str, Tensor]:
         """Returns all that resuming needs, as named tensors on the CPU."""
         state = {f"model.{name}": t for name, t in self.model.state_dict().items()}
-        for number, moments in self.optimizer.state_dict()["state"].items():
-            state |= {f"optimizer.{number}.{name}": t for name, t in moments.items()}
+        moments = self.optimizer.state_dict()["state"].get(0, {})
+        state |= {f"optimizer.{name}": t for name, t in moments.items()}
         if self._average is not None:
-            state |= {f"average.{name}": t for name, t in self._average.state_dict().items()}
+            state["average"] = self._average.flat
         state["epochs_done"] = torch.tensor(self.epochs_done)
         return {name: t.detach().cpu().contiguous() for name, t in state.items()}
 
@@ -299,21 +339,33 @@ class Trainer:
             KeyError, RuntimeError: The state is another model's.
         """
         self.model.load_state_dict(_part(state, "model."))
+        self._weights.refresh()
         if self._average is not None:
-            self._average.load_state_dict(_part(state, "average."))
-        parameters = list(self.model.parameters())
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in _part(state, "optimizer.").items():
-            number, name = key.split(".")
-            moment = tensor
-            if tensor.ndim:
-                # the fused optimizer walks weights and moments in the order of memory: a moment
-                # has to lie as its weight does, channels last in a convolution
-                moment = torch.empty_like(parameters[int(number)]).copy_(tensor)
-            moments.setdefault(int(number), {})[name] = moment
+            self._average.flat.copy_(state["average"])
         groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.optimizer.load_state_dict(
+            {"state": {0: _part(state, "optimizer.")}, "param_groups": groups}
+        )
         self.epochs_done = int(state["epochs_done"])
+
+
+class _Average:
+    """The exponential moving average of the weights, over all steps while they are few.
+
+    The decay climbs to its value as (1 + step) / (10 + step), so that the weights before the first
+    step are soon forgotten.
+    """
+
+    def __init__(self, weights: FlatWeights, decay: float) -> None:
+        self.flat = weights.masters.detach().clone()
+        self.model = weights.copy_on(self.flat)
+        self._weights, self._decay = weights, decay
+
+    @torch.no_grad()
+    def follow(self, step: int) -> None:
+        """Moves towards the weights after a step (0-based)."""
+        decay = min(self._decay, (1 + step) / (10 + step))
+        self.flat.lerp_(self._weights.masters, 1 - decay)
 
 
 def noisy(x: Tensor, std: float, generator: Generator) -> Tensor:
@@ -344,11 +396,9 @@ def check_shape(config: RunConfig, images: Images) -> None:
         )
 
 
-def _average_of(model: Autoencoder, decay: float) -> AveragedModel | None:
-    if not decay:
-        return None
-    average: Any = get_ema_multi_avg_fn  # torch leaves it without types
-    return AveragedModel(model, multi_avg_fn=average(decay))
+def _recordable(config: RunConfig) -> bool:
+    # dropout draws from the global generator, and a codebook asks the device between kernels
+    return not (config.model.network.dropout or config.model.family == "vq")
 
 
 def _batches(x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -359,13 +409,12 @@ def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): t for k, t in state.items() if k.startswith(prefix)}
 
 
-def _on_device(x: NDArray[np.uint8], device: torch.device) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(x)).to(device).float().div_(255.0)
+def _pixels(x: Tensor) -> Tensor:
+    """Returns uint8 images as numbers in [0, 1]."""
+    return x.float().div_(255.0)
 
 
-def _generator(
-    seed: int, number: int, purpose: str, device: torch.device | str = "cpu"
-) -> Generator:
+def _seed(seed: int, number: int, purpose: str) -> int:
     # hashing keeps the streams of neighbouring seeds, epochs or steps, and purposes apart
     digest = hashlib.sha256(f"{seed}/{number}/{purpose}".encode()).digest()
-    return torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "big"))
+    return int.from_bytes(digest[:7], "big")

@@ -148,8 +148,13 @@ def _train(path: Path, card: runs.Card, heart: pulse.Pulse, *, download: bool) -
     settings = card.config.data
     images = data.load(settings, "train", download=download)
     held_out = data.load(settings, "held-out")
-    trainer = Trainer(card.config, images, held_out, device=resolve_device(card.device))
-    trainer.precision = card.precision
+    trainer = Trainer(
+        card.config,
+        images,
+        held_out,
+        device=resolve_device(card.device),
+        precision=card.precision,
+    )
     old_data = card.data
     card = card.model_copy(
         update={

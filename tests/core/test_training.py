@@ -112,13 +112,14 @@ def test_what_is_kept_is_the_average_of_the_weights_over_the_steps(
     small_config: MakeConfig,
 ) -> None:
     part = trainer(small_config(limit=300, epochs=1, variant="averaged"))
-    average: torch.Tensor | None = None
+    average = part.model.encoder[-1].weight.detach().clone()
     step = part._step
 
-    def watched(*given: Any) -> torch.Tensor:
+    def watched(rows: torch.Tensor, rate: float, number: int) -> torch.Tensor:
         nonlocal average
-        figures, now = step(*given), part.model.encoder[-1].weight.detach().clone()
-        average = now if average is None else torch.lerp(average, now, 0.1)
+        figures, now = step(rows, rate, number), part.model.encoder[-1].weight.detach()
+        decay = min(0.9, (1 + number) / (10 + number))
+        average = decay * average + (1 - decay) * now
         return figures
 
     part._step = watched  # type: ignore[method-assign]
@@ -321,7 +322,7 @@ def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(
     part._step = watched  # type: ignore[method-assign]
     epoch_ends(part)
     first, second = torch.cat(batches[:3]), torch.cat(batches[3:])
-    images = data.load("mnist-5k", "train").x[:300].astype(np.float32) / np.float32(255)
+    images = data.load("mnist-5k", "train").x[:300]
 
     def rows(x: Any) -> list[bytes]:
         return [np.ascontiguousarray(row).tobytes() for row in np.asarray(x)]
@@ -333,7 +334,7 @@ def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(
 def test_the_loss_of_a_batch_does_not_depend_on_its_size(small_config: MakeConfig) -> None:
     # sums over pixels, means over images: halves of a batch weigh as much as the whole
     part = trainer(small_config(family="ae", limit=300))
-    x, y = part._x[:200], part._y[:200]
+    x, y = part._x[:200] / 255, part._y[:200]
     whole = part.evaluate(x, y, seed=0)
     halves = [part.evaluate(x[h], y[h], seed=0) for h in (slice(100), slice(100, 200))]
     assert whole.total == pytest.approx(sum(half.total for half in halves) / 2, rel=1e-5)
