@@ -10,6 +10,7 @@ from itertools import pairwise
 from torch import nn
 
 from vae_core.config import ConvConfig
+from vae_core.models.convolutions import DoublingConv, PictureConv
 from vae_core.models.dense import ImageShape
 from vae_core.models.layers import after, dense_stack
 
@@ -35,7 +36,9 @@ class ConvDecoder(nn.Sequential):
 
     def __init__(self, config: ConvConfig, shape: ImageShape, latent_dim: int) -> None:
         first, side = config.encoder_channels[-1], _decoder_sides(shape, config)[0]
-        widths = (latent_dim, *reversed(config.bottleneck_widths), first * side * side)
+        own = config.decoder_bottleneck_widths
+        hidden = config.bottleneck_widths[::-1] if own is None else own
+        widths = (latent_dim, *hidden, first * side * side)
         super().__init__(
             *_dense(config, widths),
             nn.Unflatten(1, (first, side, side)),
@@ -63,10 +66,16 @@ def picture_layers(config: ConvConfig, shape: ImageShape) -> list[nn.Module]:
         fan_in, fan_out = channels[number], channels[number + 1]
         # of the two sides that a stride of 2 maps to the same half, take the encoder's own
         extra = sides[number + 1] - ((sides[number] - 1) * stride + 1)
-        layers.append(nn.ConvTranspose2d(fan_in, fan_out, 3, stride, 1, output_padding=extra))
+        layers.append(
+            DoublingConv(fan_in, fan_out, output_padding=extra)
+            if stride == 2
+            else nn.ConvTranspose2d(fan_in, fan_out, 3, padding=1)
+        )
         layers += _after(config, fan_out)
-    kernel = config.final_kernel
-    layers.append(nn.Conv2d(channels[-1], shape[0], kernel, padding=1 if kernel == 3 else 0))
+    small = config.final_kernel == 3
+    layers.append(
+        PictureConv(channels[-1], shape[0]) if small else nn.Conv2d(channels[-1], shape[0], 5)
+    )
     return layers
 
 
