@@ -6,7 +6,7 @@ plain JSON values. Ratios are measured interleaved in one run, since a machine's
 
 # name -> what it measures; the module of that name is imported only when it is run
 BENCHMARKS = {
-    "training": "one training epoch against the well-known PyTorch VAE example's way",
+    "training": "training against peers and bare matrix products, and what a training's time buys",
     "launch": "from the start command to a health answer, a ready map and exact clicked pictures",
     "kills": "kill -9 of worker and server at random times: nothing lost, bit-identical in the end",
     "rush": "thirty sessions press Train in a second while others click on the map",

@@ -1,0 +1,116 @@
+"""Our loop against peers': same images, network, batch, optimizer and epochs, each its own way."""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.training.turns import environment, take_turns
+from vae_core.config import ConvConfig, DenseConfig, ModelConfig, RunConfig, TrainConfig
+
+SAME_LOSS_NATS = 0.5
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A peer's script and packages, the network and batch that both sides train, the limit."""
+
+    script: str
+    requirements: tuple[str, ...]
+    network: str
+    model: ModelConfig
+    batch_size: int
+    learning_rate: float
+    limit: float
+
+
+def peers() -> dict[str, Peer]:
+    import torch
+
+    def dense(width: int, latent_dim: int) -> ModelConfig:
+        network = DenseConfig(encoder_widths=(width,), decoder_widths=(width,))
+        return ModelConfig(family="vae", network=network, latent_dim=latent_dim)
+
+    return {
+        "example": Peer(
+            script="example.py",
+            requirements=(),
+            network="784-400-20-400-784",
+            model=dense(400, 20),
+            batch_size=128,
+            learning_rate=1e-3,
+            limit=4.0,
+        ),
+        "pythae": Peer(
+            script="pythae_trainer.py",
+            requirements=("pythae==0.1.2", f"torch=={torch.__version__.split('+')[0]}"),
+            network="784-512-10-512-784",
+            model=dense(512, 10),
+            batch_size=64,  # its default
+            learning_rate=1e-3,
+            limit=2.5,
+        ),
+        "keras": Peer(
+            script="keras_fit.py",
+            requirements=("keras==3.15.1", "tensorflow-cpu==2.21.0"),
+            network="conv 32-64, dense 16, D = 2, dense 7x7x64, transposed conv 64-32-1",
+            model=ModelConfig(
+                family="vae",
+                network=ConvConfig(
+                    encoder_channels=(32, 64),
+                    encoder_strides=(2, 2),
+                    bottleneck_widths=(16,),
+                    decoder_bottleneck_widths=(),
+                    decoder_channels=(64, 32),
+                    decoder_strides=(2, 2),
+                    activation="relu",
+                    batch_norm=False,
+                ),
+            ),
+            batch_size=128,
+            learning_rate=1e-3,
+            limit=1.0,
+        ),
+    }
+
+
+def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
+    """Returns both sides' figures, and how many times our epochs a second are the peer's."""
+    peer = peers()[name]
+    config = RunConfig(
+        model=peer.model,
+        train=TrainConfig(
+            epochs=arguments.epochs,
+            batch_size=peer.batch_size,
+            learning_rate=peer.learning_rate,
+            schedule="constant",
+            seed=arguments.seed,
+        ),
+    )
+    settings = {
+        "seed": arguments.seed,
+        "batch_size": peer.batch_size,
+        "learning_rate": peer.learning_rate,
+        "latent_dim": peer.model.latent_dim,
+    }
+    python = environment(arguments.peers, name, peer.requirements)
+    sides = take_turns(
+        {
+            "peer": (peer.script, python, settings),
+            "ours": ("ours.py", Path(sys.executable), {"config": config.to_json()}),
+        },
+        epochs=arguments.epochs,
+    )
+    ratio = sides["peer"]["median_s"] / sides["ours"]["median_s"]
+    worse = sides["ours"]["test"]["total"] - sides["peer"]["test"]["total"]
+    return {
+        "network": peer.network,
+        "batch_size": peer.batch_size,
+        "epochs": arguments.epochs,
+        **sides,
+        "ratio": round(ratio, 3),
+        "limit": peer.limit,
+        "worse_nats": round(worse, 2),
+        "met": ratio >= peer.limit and worse <= SAME_LOSS_NATS,
+    }

@@ -1,0 +1,117 @@
+"""Keras' `fit` on its well-known 2-D convolutional VAE example, in our words.
+
+From the facts of keras.io/examples/generative/vae: conv 32-64, strides 2, dense 16, two heads;
+dense 7x7x64, transposed conv 64-32, strides 2, one more to a channel; ReLU, sigmoid out; Adam
+1e-3, batch 128; a model with its own `train_step`. `fit` runs its own loop; a callback lets each
+epoch wait until it is asked for. Runs in an environment with Keras and TensorFlow.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from answering import Clock, Talk, answer_test, in_nats
+from keras import layers, ops
+
+
+class Sampling(layers.Layer):
+    """z = mean + sigma * eps."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs: Any) -> Any:
+        mean, log_var = inputs
+        eps = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
+        return mean + ops.exp(0.5 * log_var) * eps
+
+
+def encoder(latent_dim: int, seed: int) -> keras.Model:
+    images = keras.Input((28, 28, 1))
+    x = layers.Conv2D(32, 3, activation="relu", strides=2, padding="same")(images)
+    x = layers.Conv2D(64, 3, activation="relu", strides=2, padding="same")(x)
+    x = layers.Dense(16, activation="relu")(layers.Flatten()(x))
+    mean, log_var = layers.Dense(latent_dim)(x), layers.Dense(latent_dim)(x)
+    return keras.Model(images, [mean, log_var, Sampling(seed)([mean, log_var])])
+
+
+def decoder(latent_dim: int) -> keras.Model:
+    z = keras.Input((latent_dim,))
+    x = layers.Reshape((7, 7, 64))(layers.Dense(7 * 7 * 64, activation="relu")(z))
+    x = layers.Conv2DTranspose(64, 3, activation="relu", strides=2, padding="same")(x)
+    x = layers.Conv2DTranspose(32, 3, activation="relu", strides=2, padding="same")(x)
+    return keras.Model(z, layers.Conv2DTranspose(1, 3, activation="sigmoid", padding="same")(x))
+
+
+class VAE(keras.Model):
+    def __init__(self, latent_dim: int, seed: int) -> None:
+        super().__init__()
+        self.encoder, self.decoder = encoder(latent_dim, seed), decoder(latent_dim)
+        self.trackers = [keras.metrics.Mean(name) for name in ("total", "recon", "kl")]
+
+    @property
+    def metrics(self) -> list[Any]:
+        return self.trackers
+
+    def terms(self, x: Any) -> tuple[Any, Any]:
+        """Returns summed binary cross-entropy and summed KL, means over the images."""
+        mean, log_var, z = self.encoder(x)
+        pixels = keras.losses.binary_crossentropy(x, self.decoder(z))
+        recon = ops.mean(ops.sum(pixels, axis=(1, 2)))
+        kl = -0.5 * (1 + log_var - ops.square(mean) - ops.exp(log_var))
+        return recon, ops.mean(ops.sum(kl, axis=1))
+
+    def train_step(self, x: Any) -> dict[str, Any]:
+        with tf.GradientTape() as tape:
+            recon, kl = self.terms(x)
+            total = recon + kl
+        gradients = tape.gradient(total, self.trainable_weights)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+        for tracker, value in zip(self.trackers, (total, recon, kl), strict=True):
+            tracker.update_state(value)
+        return {tracker.name: tracker.result() for tracker in self.trackers}
+
+
+class Turns(keras.callbacks.Callback):
+    """Begins an epoch when asked, and says how long it took."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.clock.begin()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.clock.end()
+
+
+def main() -> None:
+    talk = Talk()
+    settings = talk.settings
+    tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
+    keras.utils.set_random_seed(settings["seed"])
+    with np.load(settings["images"]) as images:
+        x, test_x = (images[name][..., None].astype("float32") / 255 for name in ("x", "test_x"))
+    model = VAE(settings["latent_dim"], settings["seed"])
+    model.compile(optimizer=keras.optimizers.Adam(settings["learning_rate"]))
+    model.fit(
+        x,
+        epochs=settings["epochs"],
+        batch_size=settings["batch_size"],
+        verbose=0,
+        callbacks=[Turns(Clock(talk))],
+    )
+
+    def test() -> dict[str, Any]:
+        parts = np.split(test_x, len(test_x) // 1000)
+        recon, kl = np.mean([[float(term) for term in model.terms(part)] for part in parts], axis=0)
+        return in_nats(float(recon), float(kl))
+
+    answer_test(talk, test)
+
+
+if __name__ == "__main__":
+    main()
