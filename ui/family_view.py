@@ -135,6 +135,9 @@ def _button(name: str, of: Sequence[Job], act: Callable[..., None], icon: str) -
             except PlaygroundError as error:
                 st.session_state["family-error"] = error
         queue.forget()
+        ticket = of[0].ticket
+        if ticket and not queue.family(ticket.family):
+            state.choose(family=None)  # none of it had begun: nothing is left to be shown
 
     st.button(t(f"family.{name}"), key=f"family-{name}", icon=icon, on_click=press)
 

@@ -272,8 +272,10 @@ def test_whoever_started_a_sweep_halts_all_of_it_and_nobody_else(
     assert {job.status for job in jobs.jobs() if job.ticket} == {"paused"}
     app = press(app, "family-resume")
     assert len(queued()) == 3
-    press(app, "family-stop")
+    app = press(app, "family-stop")
     assert not [job for job in jobs.jobs() if job.ticket]
+    assert "family" not in app.query_params
+    assert not app.warning
 
 
 def test_a_sweep_that_is_not_there_is_one_sentence_and_the_form(shelf: MakeRun) -> None:

@@ -45,7 +45,9 @@ def test_every_language_fills_the_same_fields(language: str) -> None:
 
 
 def test_korean_is_korean() -> None:
-    alike = {"map.at"}  # notation, the same everywhere
+    # notation and names, the same everywhere
+    alike = {"map.at", *(f"film.{axis}" for axis in ("beta", "latent_dim", "recipe"))}
+    alike |= {f"beta_series.value-{axis}" for axis in ("beta", "latent_dim", "recipe")}
     assert {key for key, text in catalogue("ko").items() if not HANGUL.search(text)} <= alike
     assert not [key for key, text in catalogue("en").items() if HANGUL.search(text)]
 

@@ -47,6 +47,8 @@ export class Cloud {
   take(film) {
     this.film = film;
     this.drawn = null;
+    const shown = new Set(film.sheets.values());
+    for (const sheet of this.inked.keys()) if (!shown.has(sheet)) this.inked.delete(sheet);
   }
 
   // --- the image behind a point ---

@@ -104,6 +104,12 @@ export class Film {
     return found < 0 ? this.home : found;
   }
 
+  /** The number of the last moment that is not after a step. */
+  numberAt(step) {
+    const next = this.moments.findIndex(({ at }) => at > step);
+    return Math.max(0, next < 0 ? this.last : next - 1);
+  }
+
   /** Where between its moments a film has come to a step, as a broken number. */
   positionAt(step) {
     const next = this.moments.findIndex(({ at }) => at >= step);

@@ -135,12 +135,11 @@ class Machine {
       const film = await panel.film.grown(texts, signal);
       if (signal.aborted) return;
       const newest = this.goal === panel.film.last;
-      const { name } = panel.film.moments[this.goal];
       const before = Math.round(this.at);
-      const moved = film.numberOf(panel.film.moments[before].name) - before;
+      const [there, goal] = [before, this.goal].map((i) => film.numberAt(panel.film.moments[i].at));
       panel.take(film, texts);
-      this.at = Math.min(this.at + moved, film.last);
-      this.goal = film.numberOf(name);
+      this.at = Math.max(0, Math.min(this.at + there - before, film.last));
+      this.goal = goal;
       this.slider.max = film.last;
       this.slider.disabled = this.player.disabled = film.last < 1;
       this.shown = null;
