@@ -185,14 +185,12 @@ def _named(found: Sequence[Member]) -> str:
 @st.fragment
 def _needs(found: Sequence[Member], device: str) -> None:
     """How long all of it will take: from earlier runs, or measured on demand for each network."""
-    if _seconds(found, device) is None and st.button(
-        t("train.measure"), icon=":material/timer:", key="measure"
-    ):
+    rough = [c for c in _networks(found) if _is_rough(c, device)]
+    if rough and st.button(t("train.measure"), icon=":material/timer:", key="measure"):
         with st.spinner(t("train.measuring")):
             try:
-                for config in _networks(found):
-                    if known_estimate(config, device) is None:
-                        measured_estimate(config, device)
+                for config in rough:
+                    measured_estimate(config, device)
             except PlaygroundError as error:
                 st.warning(explain(error))
     seconds = _seconds(found, device)
@@ -200,6 +198,13 @@ def _needs(found: Sequence[Member], device: str) -> None:
         places = max(jobs.places().get("cpu", 1), 1)
         st.metric(t("sweep.time"), duration(max(sum(seconds) / places, max(seconds))))
         st.caption(t("sweep.time-about", places=places, longest=duration(max(seconds))))
+        if any(_is_rough(config, device) for config in _networks(found)):
+            st.caption(t("sweep.time-rough"))
+
+
+def _is_rough(config: RunConfig, device: str) -> bool:
+    known = known_estimate(config, device)
+    return known is None or known.source == "elsewhere"
 
 
 def _networks(found: Sequence[Member]) -> list[RunConfig]:

@@ -249,7 +249,8 @@ def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _needs(config: RunConfig, device: str) -> None:
     """Time and memory: from an earlier run of this machine, or measured on demand."""
     estimate = known_estimate(config, device)
-    if estimate is None and st.button(t("train.measure"), icon=":material/timer:", key="measure"):
+    rough = estimate is None or estimate.source == "elsewhere"
+    if rough and st.button(t("train.measure"), icon=":material/timer:", key="measure"):
         with st.spinner(t("train.measuring")):
             try:
                 estimate = measured_estimate(config, device)
@@ -283,7 +284,9 @@ def known_estimate(config: RunConfig, device: str) -> Estimate | None:
     if measured:
         return measured
     runs = [run for run in resources.runs() if not isinstance(run, BrokenRun)]
-    return _from_runs(config, device, runs)
+    return _from_runs(config, device, runs) or estimates.from_elsewhere(
+        config, runs, device=resolve_device(device).type
+    )
 
 
 def _from_runs(config: RunConfig, device: str, known: list[Run]) -> Estimate | None:

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vae_core.config import RunConfig
+from vae_core.data.catalogue import DATASETS, FOLDER, GALLERY, HELD_OUT
 from vae_core.errors import RunError, exit_code
-from vae_core.runs import Run
+from vae_core.runs import Card, Run
 
 WARM_UP_S, MEASURE_S = 0.6, 2.0
 PATIENCE_S = 120.0
@@ -31,7 +32,7 @@ class Estimate:
     Attributes:
         seconds: Until its last epoch is done, from the start.
         memory: Bytes of memory at their height.
-        source: "run" or "measured".
+        source: "run", "measured", or "elsewhere" for a run of another machine or on other images.
         run: The run that it was taken from, if it was.
     """
 
@@ -57,10 +58,49 @@ def from_runs(
     if card.config.data.limit is None and config.data.limit is not None:
         n = min(n, config.data.limit)
     seconds = float(card.seconds or 0) / card.epochs_done * config.train.epochs * n / done
+    return Estimate(seconds, _memory(config, card, n), "run", run.id)
+
+
+def from_elsewhere(config: RunConfig, known: Iterable[Run], *, device: str) -> Estimate | None:
+    """Returns a rough estimate from a run of the same network wherever it was trained, or None.
+
+    Time grows with the images; how fast that machine was, and with how many threads, is its own.
+    """
+    n = _n_train(config)
+    alike = [
+        run
+        for run in known
+        if run.card.seconds
+        and run.card.epochs_done
+        and "n_train" in run.card.data
+        and run.card.device == device
+        and run.card.config.model == config.model
+        and run.card.config.train.batch_size == config.train.batch_size
+    ]
+    if n is None or not alike:
+        return None
+    run = max(alike, key=lambda run: run.card.created)
+    card = run.card
+    seconds = float(card.seconds or 0) / card.epochs_done / int(card.data["n_train"])
+    return Estimate(
+        seconds * config.train.epochs * n, _memory(config, card, n), "elsewhere", run.id
+    )
+
+
+def _memory(config: RunConfig, card: Card, n: int) -> int:
     shape = config.model.channels * config.model.image_size**2
     images = 4 * shape * (n + int(card.data.get("n_held_out", 0)))
-    memory = PROCESS_BYTES + 2 * images + 4 * COPIES * card.parameters
-    return Estimate(seconds, memory, "run", run.id)
+    return PROCESS_BYTES + 2 * images + 4 * COPIES * card.parameters
+
+
+def _n_train(config: RunConfig) -> int | None:
+    """Returns how many images are trained on; None where only reading them tells."""
+    name = config.data.name
+    if name not in DATASETS or name == FOLDER:
+        return None
+    # of the built-in digits a tenth is held out
+    n = 9 * HELD_OUT // 10 if name == GALLERY else DATASETS[name].n_train - HELD_OUT
+    return n if config.data.limit is None else min(n, config.data.limit)
 
 
 def _is_alike(run: Run, config: RunConfig, device: str, threads: int, machine: str) -> bool:

@@ -34,6 +34,31 @@ def test_an_earlier_run_of_the_same_kind_tells_the_time(
     assert estimates.from_runs(config, [run], **{**here, "machine": "another"}) is None
 
 
+def test_a_run_of_another_machine_tells_the_time_roughly(
+    small_run: Callable[..., Path], small_config: Callable[..., RunConfig]
+) -> None:
+    run = runs.open_run(small_run(limit=400, epochs=1))
+    card = run.card.model_copy(update={"seconds": 10.0, "threads": 64, "versions": {}})
+    run = runs.Run(run.path, card, run.weights_sha256)
+    told = estimates.from_elsewhere(small_config(limit=800, epochs=3), [run], device="cpu")
+    assert told is not None
+    assert told.seconds == pytest.approx(60)
+    assert (told.source, told.run) == ("elsewhere", run.id)
+    whole = estimates.from_elsewhere(small_config(limit=None, epochs=1), [run], device="cpu")
+    assert whole is not None
+    assert whole.seconds == pytest.approx(10 * 4500 / 400)
+    assert estimates.from_elsewhere(small_config(), [run], device="cuda") is None
+    assert estimates.from_elsewhere(small_config(latent_dim=3), [run], device="cpu") is None
+
+
+def test_every_recipe_whose_run_is_shipped_has_an_estimate_before_anything_was_measured() -> None:
+    shipped = [run for run in runs.list_runs(runs.SHIPPED) if isinstance(run, runs.Run)]
+    for run in shipped:
+        told = estimates.from_elsewhere(run.card.config, shipped, device=run.card.device)
+        assert told is not None, run.id
+        assert told.seconds > 1
+
+
 @pytest.mark.slow
 def test_real_steps_tell_time_and_memory(small_config: Callable[..., RunConfig]) -> None:
     told = estimates.measure(small_config(limit=1000, epochs=50), device="cpu")
