@@ -11,15 +11,18 @@ import streamlit as st
 
 from ui import prints, resources, state
 from ui.controls import choose_number, choose_one, choose_seed
-from ui.generate.decoding import decode, labels_of, units
+from ui.generate.decoding import decode, is_conditional, labels_of, units
 from ui.i18n import explain, plain, t
 from ui.projection_view import projection_view
+from ui.views import has_plane
+from ui.views import view as view_of
 from vae_core import figures, latent, projections, projector
 from vae_core.errors import PlaygroundError
 from vae_core.figures import PALETTES
 from vae_core.inference import to_uint8
 from vae_core.projections import Settings
 from vae_core.runs import Run
+from vae_core.tables import codes_csv
 
 PERPLEXITIES = (5, 30, 100)  # that are held side by side
 NEIGHBOURS = 6
@@ -42,7 +45,7 @@ def one(run: Run) -> None:
         found = projections.pca(resources.gallery_codes(run).mu, n)
         title = t("high_dimensions.pca-title", share=100 * found.shares.sum())
         st.caption(t("high_dimensions.about-pca", n=n))
-        shown(run, [(title, found.places)])
+        shown(run, [(title, found.places)], beside_map=n == 3)
         return
     settings = Settings(method=method, n=n, perplexity=perplexity, seed=seed)
     st.caption(t("high_dimensions.about-view"))
@@ -87,7 +90,9 @@ def several(run: Run, wanted: Sequence[Settings]) -> None:
     watched = [projector.watch(codes, settings) for settings in wanted]
     if all(each.status == "done" for each in watched):
         places = [each.places for each in watched]
-        shown(run, list(zip(map(title_of, wanted), places, strict=True)))
+        shown(
+            run, list(zip(map(title_of, wanted), places, strict=True)), beside_map=len(wanted) == 1
+        )
         return
     missing = [s for s, each in zip(wanted, watched, strict=True) if each.status != "done"]
     for each in watched:
@@ -129,9 +134,16 @@ def progress(run: Run, wanted: Sequence[Settings]) -> None:
             projector.stop(codes, settings)
 
 
-def shown(run: Run, views: Sequence[tuple[str, np.ndarray]]) -> None:
-    """Projections with one pick in all of them, and the image that is picked."""
+def shown(run: Run, views: Sequence[tuple[str, np.ndarray]], *, beside_map: bool = False) -> None:
+    """Projections with one pick and one selection in all of them, and what is marked.
+
+    With `beside_map` the plane that the run's latent map shows at first stands beside them.
+    """
     gallery = resources.gallery(run)
+    if beside_map and has_plane(run.card):
+        plane = view_of(run)
+        x, y = plane.titles
+        views = [*views, (t("high_dimensions.on-map", x=x, y=y), plane.points)]
     palette = PALETTES[state.choice("palette", PALETTES, "petroff10")]
     looks = {"class_names": gallery.class_names, "palette": palette}
     drawn = [
@@ -139,12 +151,45 @@ def shown(run: Run, views: Sequence[tuple[str, np.ndarray]]) -> None:
         for number, (title, places) in enumerate(views)
     ]
     index = state.whole("digit", len(gallery), default=-1)
-    picked = projection_view(drawn, key="views", picked=index if index >= 0 else None)
+    # rows mean images of one gallery: what is selected holds among runs on the same images
+    marked = projection_view(
+        drawn, key=f"views-{gallery.digest[:8]}", picked=index if index >= 0 else None
+    )
+    picked = marked.picked
     if picked is not None and picked < len(gallery) and picked != index:
         state.choose(digit=picked)
         index = picked
+    rows = np.array([row for row in marked.selected if row < len(gallery)], np.int64)
+    if len(rows):
+        selected(run, rows)
     if index >= 0:
         story(run, index)
+
+
+def selected(run: Run, rows: np.ndarray) -> None:
+    """How many images of which class are selected, their mean, the decode of their mean code."""
+    gallery, codes = resources.gallery(run), resources.gallery_codes(run)
+    counts = np.bincount(gallery.y[rows], minlength=len(gallery.class_names)).tolist()
+    st.markdown(t("high_dimensions.selected", n=len(rows)))
+    parts = zip(gallery.class_names, counts, strict=True)
+    st.caption(" · ".join(f"{plain(name)}: {count}" for name, count in parts if count))
+    mean = to_uint8(gallery.x[rows].mean(axis=0) / 255)
+    pictures = [prints.figure(mean, t("high_dimensions.mean-image"), "mean-image")]
+    if not is_conditional(run):
+        decoded = to_uint8(decode(run, codes.mu[rows].mean(axis=0)[None]))[0]
+        pictures.append(prints.figure(decoded, t("high_dimensions.mean-code"), "mean-code"))
+    st.html(prints.row(pictures))
+    st.download_button(
+        t("high_dimensions.csv"),
+        lambda: codes_csv(
+            codes.mu, codes.std, gallery.y, gallery.class_names, rows=rows.tolist()
+        ).encode(),
+        f"{run.id}-selection.csv",
+        "text/csv",
+        key="selection-csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
 def story(run: Run, index: int) -> None:
