@@ -21,7 +21,7 @@ import hashlib
 import numpy as np
 from PIL import Image
 
-from vae_core import data, exports, figures, latent
+from vae_core import data, exports, figures, latent, sampling
 from vae_core.inference import open_session, to_uint8
 from vae_core.runs import open_run, runs_roots
 
@@ -57,6 +57,37 @@ frames = session.decode(z{label})
 print("as on the screen:", same(frames, {sha256!r}))
 sheet = exports.png_bytes(frames, columns=min(N, 20), scale=2)
 Image.open(__import__("io").BytesIO(sheet))"""
+
+_DECODES = """\
+{code}
+images = session.decode(z{label})
+print("as on the screen:", same(images, {sha256!r}))
+Image.open(__import__("io").BytesIO(exports.png_bytes(images, columns={columns!r}, scale=2)))"""
+
+# what z is, by the way in which it came about
+_WAYS = {
+    "even": """\
+plane = latent.Plane(center={center!r}, half={half!r})
+z = sampling.on_units(latent.lattice(plane, {n!r}), {units!r}, session.latent_dim)""",
+    "quantile": """\
+z = sampling.on_units(sampling.quantile_lattice({n!r}), {units!r}, session.latent_dim)""",
+    "prior": """\
+z = sampling.from_prior({n!r}, session.latent_dim, seed={seed!r}, temperature={temperature!r})""",
+    "box": """\
+z = sampling.from_box(codes.mu, {n!r}, seed={seed!r})""",
+    "codes": """\
+z = sampling.from_codes(codes.mu, {n!r}, seed={seed!r}, temperature={temperature!r})""",
+    "classes": """\
+drawn = {{"seed": {seed!r}, "temperature": {temperature!r}}}
+z = sampling.from_classes(codes.mu, gallery.y, {n!r}, **drawn)""",
+    "styles": """\
+styles = sampling.from_prior({n!r}, session.latent_dim, seed={seed!r})
+z = np.repeat(styles, session.n_classes, axis=0)
+each_class = np.tile(np.arange(session.n_classes), {n!r})""",
+    "sweep": """\
+start = {start}
+z = np.concatenate([sampling.traverse(start, unit, values) for unit, values in {swept!r}])""",
+}
 
 
 def sha256(images: ArrayLike) -> str:
@@ -99,6 +130,27 @@ def a_path(
         "sha256": sha256(frames),
     }
     return [("markdown", "## The path"), ("code", _PATH.format(**values))]
+
+
+def decodes(
+    way: str, images: ArrayLike, *, columns: int, label: int | str | None = None, **values: object
+) -> Cells:
+    """Returns the cells that decode codes which came about in a way of `_WAYS`, with its values.
+
+    Args:
+        way: "even", "quantile", "prior", "box", "codes", "classes", "styles" or "sweep".
+        images: What they are on the screen, (N, C, H, W).
+        columns: Of the sheet.
+        label: A conditional run's class, or the name that the way gives to its labels.
+        values: Plain numbers, and tuples of them.
+    """
+    if way == "sweep":
+        index = values.pop("index")
+        values["start"] = f"codes.mu[{index!r}]" if index is not None else "codes.mu.mean(axis=0)"
+    said = f", {label}" if isinstance(label, str) else _label(label)
+    code = _WAYS[way].format(**values)
+    cell = _DECODES.format(code=code, label=said, sha256=sha256(images), columns=columns)
+    return [("markdown", "## The pictures"), ("code", cell)]
 
 
 def notebook_bytes(*parts: Iterable[tuple[str, str]]) -> bytes:

@@ -6,7 +6,7 @@ out; what a conditional run shows is shown for one label.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,6 +183,16 @@ def map_notebook(
         image = session.decode(np.asarray(z, np.float32)[None], label)
         parts.append(notebooks.a_place(z, image, label=label))
     return notebooks.notebook_bytes(*parts)
+
+
+def decodes_notebook(
+    session: Session, way: str, images: NDArray[np.float32], *, columns: int, **values: Any
+) -> bytes:
+    """Returns a notebook that decodes anew what a screen shows, and compares it to the byte."""
+    return notebooks.notebook_bytes(
+        notebooks.opening(session.run.id, session.run.digest),
+        notebooks.decodes(way, images, columns=columns, **values),
+    )
 
 
 def path_notebook(session: Session, codes: Codes, path: Path, n: int) -> bytes:

@@ -57,6 +57,7 @@ def serving(runs: Path, folder: Path, port: int | None = None) -> Iterator[str]:
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     # trainings do not stand back here: on a busy machine they would wait for ever
     environment = {**os.environ, "LATENT_RUNS": str(runs), "LATENT_NICE": "0"}
+    environment["LATENT_CACHE"] = str(folder / "cache")  # what others worked out is no help here
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
         try:

@@ -16,7 +16,7 @@ from PIL import Image, ImageSequence
 from safetensors.numpy import load as load_tensors
 
 from tests.core.networks import NETWORKS
-from vae_core import data, exports, notebooks, runs, svg, tables, worker
+from vae_core import data, exports, latent, notebooks, runs, sampling, svg, tables, worker
 from vae_core import takeaways as take
 from vae_core.config import ConvConfig, DataConfig, ModelConfig, RunConfig, TrainConfig
 from vae_core.errors import InputError
@@ -241,6 +241,66 @@ def test_a_notebook_rebuilds_what_was_on_the_screen(
     space, said = run_notebook(take.map_notebook(session, plane, z))
     assert said == ["as on the screen: True"]
     assert space["plane"] == plane
+
+
+@pytest.mark.parametrize("kind", ["vae", "told-dense"])
+def test_a_notebook_decodes_anew_whatever_the_generate_screen_shows(
+    kind: str, opened: Callable[[str], Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(kind)
+    monkeypatch.setenv("LATENT_RUNS", str(session.run.path.parent))
+    d, told = session.latent_dim, session.n_classes
+    label = {"label": 3} if told else {}
+    places = latent.lattice(Plane((0.5, 0.0), 2.0), 3)
+    ways: list[tuple[str, np.ndarray, dict[str, Any]]] = [
+        (
+            "even",
+            sampling.on_units(places, (0, 1), d),
+            {"center": (0.5, 0.0), "half": 2.0, "n": 3, "units": (0, 1)},
+        ),
+        (
+            "quantile",
+            sampling.on_units(sampling.quantile_lattice(3), (1, 0), d),
+            {"n": 3, "units": (1, 0)},
+        ),
+        (
+            "prior",
+            sampling.from_prior(4, d, seed=7, temperature=0.5),
+            {"n": 4, "seed": 7, "temperature": 0.5},
+        ),
+    ]
+    gallery = data.load_gallery()
+    mu, y = take.gallery_codes(session, gallery).mu, gallery.y
+    drawn = {"n": 4, "seed": 7}
+    ways += [
+        ("box", sampling.from_box(mu, **drawn), drawn),
+        ("codes", sampling.from_codes(mu, **drawn), {**drawn, "temperature": 1.0}),
+        ("classes", sampling.from_classes(mu, y, **drawn), {**drawn, "temperature": 1.0}),
+        (
+            "sweep",
+            np.concatenate([sampling.traverse(mu[5], unit, [-1.0, 0.5]) for unit in (1, 0)]),
+            {"index": 5, "swept": [(1, [-1.0, 0.5]), (0, [-1.0, 0.5])]},
+        ),
+        (
+            "sweep",
+            sampling.traverse(mu.mean(axis=0), 1, [2.0]),
+            {"index": None, "swept": [(1, [2.0])]},
+        ),
+    ]
+    for way, z, values in ways:
+        images = session.decode(z, *label.values())
+        content = take.decodes_notebook(session, way, images, columns=2, **values, **label)
+        space, said = run_notebook(content)
+        assert said == ["as on the screen: True"], way
+        assert_array_equal(to_uint8(space["images"]), to_uint8(images))
+    if told:
+        z = np.repeat(sampling.from_prior(2, d, seed=1), told, axis=0)
+        images = session.decode(z, np.tile(np.arange(told), 2))
+        values = {"n": 2, "seed": 1, "label": "each_class"}
+        _, said = run_notebook(
+            take.decodes_notebook(session, "styles", images, columns=told, **values)
+        )
+        assert said == ["as on the screen: True"]
 
 
 def test_a_notebook_says_so_when_the_weights_are_others(

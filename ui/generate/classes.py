@@ -5,7 +5,7 @@ import streamlit as st
 
 from ui import prints, resources
 from ui.controls import choose_number, choose_one, choose_seed, pick_digit
-from ui.generate.decoding import decode, png_button
+from ui.generate.decoding import decode, take_away
 from ui.i18n import plain, t
 from vae_core import sampling
 from vae_core.runs import Run
@@ -45,4 +45,14 @@ def classes(run: Run) -> None:
     styles = sampling.from_prior(rows, mu.shape[1], seed=seed)
     images = decode(run, np.repeat(styles, n_classes, axis=0), np.tile(every, rows))
     st.html(prints.sheet(images, columns=n_classes, alt=t("generate.styles-label")))
-    png_button(images, columns=n_classes, file=f"{run.id}_styles_seed-{seed}", key="png")
+    take_away(
+        run,
+        images,
+        "styles",
+        columns=n_classes,
+        file=f"{run.id}_styles_seed-{seed}",
+        key="png",
+        n=rows,
+        seed=seed,
+        label="each_class",
+    )

@@ -1,5 +1,7 @@
 """What every view of the Generate screen asks of a run: decodes with a class or without, units."""
 
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
@@ -7,6 +9,7 @@ from ui import resources
 from ui.controls import choose_one
 from ui.i18n import plain, t
 from vae_core import exports, sampling
+from vae_core import takeaways as take
 from vae_core.runs import Run
 
 
@@ -49,6 +52,35 @@ def sheet_png(images: np.ndarray, *, columns: int, gap: int = 0) -> bytes:
     """The pictures as a PNG, up to 8 times as large as they are."""
     scale = max(1, min(8, 4096 // (columns * images.shape[-1])))
     return exports.png_bytes(images, columns=columns, scale=scale, gap=gap * scale)
+
+
+def take_away(
+    run: Run,
+    images: np.ndarray,
+    way: str,
+    *,
+    columns: int,
+    file: str,
+    key: str,
+    **values: Any,
+) -> None:
+    """Offers the pictures as a PNG, and a notebook that decodes them anew in the same way.
+
+    What a way needs is said at `vae_core.notebooks.decodes`.
+    """
+    with st.container(horizontal=True):
+        png_button(images, columns=columns, file=file, key=key)
+        st.download_button(
+            t("download.notebook"),
+            lambda: take.decodes_notebook(
+                resources.session(run), way, images, columns=columns, **values
+            ),
+            f"{file}.ipynb",
+            "application/x-ipynb+json",
+            key=f"notebook-{key}",
+            icon=":material/download:",
+            on_click="ignore",
+        )
 
 
 def png_button(images: np.ndarray, *, columns: int, file: str, key: str, gap: int = 0) -> None:

@@ -12,6 +12,9 @@ from vae_core.runs import Run
 
 SHOWN = 10
 MEASURED = 500  # images behind the figures
+# from this much on, noise is what a run learned to take away; less only kept it from learning its
+# images by heart
+LEARNED = 0.25
 
 
 def denoising(run: Run) -> None:
@@ -45,11 +48,11 @@ def denoising(run: Run) -> None:
 
 def is_denoiser(run: Run) -> bool:
     """Whether the run learned to take noise away."""
-    return run.card.config.objective.noise > 0
+    return run.card.config.objective.noise >= LEARNED
 
 
 def plain_twin(run: Run) -> Run | None:
-    """A run of the same network and size that never saw noise."""
+    """A run of the same network and size that learned nothing of noise."""
     for other in every_run():
         if other.card.config.model == run.card.config.model and not is_denoiser(other):
             return other

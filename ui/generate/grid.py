@@ -5,7 +5,7 @@ import streamlit as st
 
 from ui import resources
 from ui.controls import choose_number, choose_one, open_screen
-from ui.generate.decoding import choose_class, decode, place, png_button, units
+from ui.generate.decoding import choose_class, decode, place, take_away, units
 from ui.i18n import t
 from ui.picture_sheet import picture_sheet
 from vae_core import latent, sampling
@@ -36,7 +36,11 @@ def grid(run: Run) -> None:
         names=[place(pair) for pair in places],
         label=t("generate.grid-label", n=n, run=run.id),
     )
-    png_button(images, columns=n, file=f"{run.id}_{kind}_{n}x{n}", key="png")
+    values = {"n": n, "units": (first, second), "label": label}
+    if kind == "even":
+        plane = _plane(run)
+        values |= {"center": plane.center, "half": plane.half}
+    take_away(run, images, kind, columns=n, file=f"{run.id}_{kind}_{n}x{n}", key="png", **values)
     if picked is not None and on_map:
         x, y = places[picked].tolist()
         open_screen("latent_map", run=run.id, z=f"{x!r},{y!r}", digit=None)

@@ -5,7 +5,7 @@ import streamlit as st
 
 from ui import prints, resources
 from ui.controls import choose_number, choose_one, choose_seed, every_run, pick_run
-from ui.generate.decoding import choose_class, decode, is_conditional, png_button
+from ui.generate.decoding import choose_class, decode, is_conditional, take_away
 from ui.i18n import plain, t
 from vae_core import metrics, sampling
 from vae_core.runs import Run
@@ -51,7 +51,11 @@ def drawn(run: Run, source: str, side: int, temperature: float, seed: int) -> No
         parts = zip(gallery.class_names, counts, strict=True)
         listed = " · ".join(f"{name}: {count}" for name, count in parts)
         st.caption(t("generate.counts", counts=listed, n=n))
-    png_button(images, columns=side, file=f"{run.id}_{source}_seed-{seed}", key=f"png-{run.id}")
+    values = {"n": n, "seed": seed, "label": label}
+    if source != "box":
+        values["temperature"] = temperature
+    file = f"{run.id}_{source}_seed-{seed}"
+    take_away(run, images, source, columns=side, file=file, key=f"png-{run.id}", **values)
 
 
 def draw(run: Run, source: str, n: int, temperature: float, seed: int) -> np.ndarray:

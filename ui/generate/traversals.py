@@ -5,7 +5,7 @@ import streamlit as st
 
 from ui import prints, resources
 from ui.controls import choose_number, choose_one, pick_digit
-from ui.generate.decoding import choose_class, decode, png_button, units
+from ui.generate.decoding import choose_class, decode, take_away, units
 from ui.i18n import t
 from vae_core import sampling
 from vae_core.runs import Run
@@ -27,6 +27,7 @@ def traverse(run: Run) -> None:
             most = min(d, MOST_ROWS)
             rows = int(choose_number("rows", t("generate.rows"), 1, most, min(10, d), width=260))
     label: int | None
+    index: int | None = None
     if start == "digit":
         index = pick_digit("digit", t("generate.start-digit"), run, 3)
         z, label = mu[index], int(resources.gallery(run).y[index])
@@ -46,7 +47,17 @@ def traverse(run: Run) -> None:
             for unit, strip in zip(swept, strips, strict=True)
         )
     )
-    png_button(images, columns=STEPS, file=f"{run.id}_traversals", key="png")
+    take_away(
+        run,
+        images,
+        "sweep",
+        columns=STEPS,
+        file=f"{run.id}_traversals",
+        key="png",
+        index=index,
+        swept=[(unit, values[unit].tolist()) for unit in swept],
+        label=label,
+    )
 
 
 def unit_name(found: sampling.Units, unit: int, values: np.ndarray) -> str:
