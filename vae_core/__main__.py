@@ -70,6 +70,7 @@ def train(given: Arguments) -> None:
 
     chosen = recipe(given.recipe)
     changes = {path: getattr(given, option) for option, path in _TRAIN_OPTIONS.items()}
+    changes |= dict(map(_setting, given.set))
     config = chosen.config.replace(**{k: v for k, v in changes.items() if v is not None})
     if given.folder:
         folder = str(given.folder.absolute())
@@ -605,6 +606,20 @@ def _presence(name: str) -> dict[str, Any]:
     return {"present": True, "detail": f"{n:,} {kind} of {shape}, {classes} classes"}
 
 
+def _setting(text: str) -> tuple[str, Any]:
+    """Reads "train.ema_decay=0.999": the value is JSON, or else a word."""
+    path, equals, value = text.partition("=")
+    if not equals:
+        reason = "SETTING=VALUE is wanted, as train.ema_decay=0.999"
+        raise InputError("input-unreadable", what=f"--set {text}", reason=reason)
+    try:
+        # settings know tuples, JSON does not
+        read = json.loads(value)
+    except ValueError:
+        read = value
+    return path.replace(".", "__"), tuple(read) if isinstance(read, list) else read
+
+
 def _numbers(what: str, text: str, n: int | None) -> list[float]:
     try:
         found = [float(part) for part in text.split(",")]
@@ -700,6 +715,13 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--precision", help="auto, fp32 or bf16")
     made.add_argument("--beta", type=float, help="weight of the KL term")
     made.add_argument("--latent-dim", type=int, help="size of the code, D")
+    made.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SETTING=VALUE",
+        help="any other setting of `recipes --json`, as train.ema_decay=0.999; may be repeated",
+    )
     made.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     made.add_argument("--name", help="display name")
     made.add_argument(

@@ -208,9 +208,12 @@ class RunConfig(_Config):
         fields: dict[str, Any] = self.model_dump(mode="python")
         for path, value in changes.items():
             *parents, leaf = path.split("__")
-            place = fields
+            place: Any = fields
             for parent in parents:
-                place = place[parent]
+                place = place.get(parent) if isinstance(place, dict) else None
+            if not isinstance(place, dict):
+                name, reason = path.replace("__", "."), "there is no such setting"
+                raise ConfigError("config-invalid", field=name, reason=reason, value=repr(value))
             place[leaf] = value
         return build(type(self), **fields)
 

@@ -70,6 +70,7 @@ def test_recipes_are_listed_with_their_settings(answer: Answer) -> None:
         "recipes",
         "train",
         "sweep",
+        "seeds",
         "resume",
         "evaluate",
         "encode",
@@ -120,6 +121,17 @@ def test_training_writes_a_run_that_says_how_it_came_about(
     assert len(runs.open_run(out).history) == 2
 
 
+def test_any_setting_can_be_changed_by_name(answer: Answer, tmp_path: Path) -> None:
+    words = ["train", "vae-shallow", "--data", "mnist-5k", "--limit", 260, "--epochs", 1]
+    words += ["--set", "train.ema_decay=0.9", "--set", "train.schedule=step"]
+    words += ["--set", "model.network.encoder_widths=[24, 16]", "--out", tmp_path / "mine"]
+    answer(*words, "--set", "model.network.dropout=0.1", "--set", "objective.free_bits=0.05")
+    config = runs.open_run(tmp_path / "mine").card.config
+    assert (config.train.ema_decay, config.train.schedule) == (0.9, "step")
+    assert config.model.network.encoder_widths == (24, 16)
+    assert (config.model.network.dropout, config.objective.free_bits) == (0.1, 0.05)
+
+
 def test_a_run_without_a_place_goes_to_the_users_folder(
     answer: Answer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +155,9 @@ def test_a_run_without_a_place_goes_to_the_users_folder(
         (["vae-shallow", "--data", "mnist-5k", "--device", "abacus"], 2, "abacus"),
         (["vae-shallow", "--data", "mnist-5k", "--threads", "0"], 2, "threads"),
         (["vae-shallow", "--data", "mnist-5k", "--threads", "-3"], 2, "threads"),
+        (["vae-shallow", "--set", "train.ema_decay"], 2, "SETTING=VALUE"),
+        (["vae-shallow", "--set", "train.ema_decay=2"], 2, "ema_decay"),
+        (["vae-shallow", "--set", "no.such=1"], 2, "no.such"),
         (["vae-shallow", "--data", "cats"], 1, "cats"),
         (["vae-shallow", "--data", "mnist"], 1, "LATENT_DATA"),
     ],

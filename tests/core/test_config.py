@@ -96,6 +96,13 @@ def test_a_wrong_setting_is_one_sentence_that_names_it(path: str, value: object)
     assert_one_sentence(caught.value, path.split("__")[1])
 
 
+@pytest.mark.parametrize("path", ["no__such", "train__epochs__deeper"])
+def test_a_setting_where_there_is_none_is_one_sentence(path: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        DENSE.replace(**{path: 1})
+    assert_one_sentence(caught.value, path.replace("__", "."))
+
+
 @pytest.mark.parametrize(("path", "value"), WRONG, ids=[f"{p}={v!r}" for p, v in WRONG])
 def test_a_wrong_setting_in_a_file_is_one_sentence_that_names_it(path: str, value: object) -> None:
     fields = copy.deepcopy(DENSE.to_json())
