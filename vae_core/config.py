@@ -139,7 +139,9 @@ class TrainConfig(_Config):
     """How it is learned. One epoch is one pass in a fresh seeded order.
 
     With an `ema_decay`, the run keeps the exponential moving average of the weights over the steps
-    (Polyak & Juditsky 1992) instead of the last ones; over few steps it forgets faster.
+    (Polyak & Juditsky 1992) instead of the last ones; over few steps it forgets faster. Gradients
+    that are together longer than `clip_norm` are shortened to it (Pascanu et al. 2013,
+    arXiv:1211.5063); 0 lets them be.
     """
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 30
@@ -150,6 +152,7 @@ class TrainConfig(_Config):
     step_epochs: Annotated[int, Field(ge=1, le=10_000)] = 8
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    clip_norm: Annotated[float, Field(ge=0, le=1e6)] = 0.0
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 

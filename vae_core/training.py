@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Generator, Tensor
+from torch.nn.utils import clip_grad_norm_
 
 from vae_core.captured import CapturedStep
 from vae_core.config import RunConfig
@@ -229,6 +230,8 @@ class Trainer:
         )
         terms.total.backward()  # type: ignore[no-untyped-call]
         self._weights.collect_gradients()
+        if self.config.train.clip_norm:
+            clip_grad_norm_([self._weights.masters], self.config.train.clip_norm)
         self.optimizer.step()
         self._weights.refresh()
         self.model.learn_codebook(output, noise)

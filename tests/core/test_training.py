@@ -453,3 +453,20 @@ def test_who_watches_sees_epochs_that_are_not_kept_and_they_are_gone_in_the_end(
         if isinstance(event, EpochEnd):
             seen.append(sorted(f.stem for f in (path / runs.FRAMES).glob("000[1-9].png")))
     assert seen == [["0001"], ["0002"], ["0003"], ["0003", "0004"], ["0003", "0005"]]
+
+
+def test_gradients_are_shortened_to_the_norm_that_is_wanted(
+    small_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    norms: dict[float, list[float]] = {}
+    for wanted in (0.0, 5.0):
+        whole = trainer(small_config(limit=300, epochs=1).replace(train__clip_norm=wanted))
+        found = norms.setdefault(wanted, [])
+
+        def record(whole: Trainer = whole, found: list[float] = found) -> None:
+            found.append(float(whole.optimizer.param_groups[0]["params"][0].grad.norm()))
+
+        monkeypatch.setattr(whole.optimizer, "step", record)
+        epoch_ends(whole)
+    assert min(norms[0.0]) > 10
+    assert max(norms[5.0]) <= 5.001
