@@ -2,6 +2,8 @@
 
 import re
 
+# Plotly's own advice to itself, in three dimensions
+PLOTLYS = "willReadFrequently"
 WAIT_MS = 180_000  # for a projection, on a machine that does other things
 VIEWS = '[data-testid="projections"][data-ready="true"]'
 RUN = "run=vae-dense-16d"
@@ -87,7 +89,7 @@ def test_what_is_under_way_can_be_stopped_and_begun_again(open_page):
 
 
 def test_a_lasso_selects_in_every_view_until_it_is_cleared(open_page):
-    page = opened(open_page, "axes=3")
+    page = opened(open_page, "axes=3", expect=PLOTLYS)
     assert page.locator(".projection").count() == 2  # solid, and the plane of the map
     page.locator('[data-tool="lasso"]').click()
     page.wait_for_function(
@@ -127,5 +129,5 @@ def test_units_say_what_they_carry_and_collapse_is_named(open_page):
 
 
 def test_three_dimensions_fit_a_phone(open_page):
-    page = opened(open_page, "axes=3", viewport={"width": 390, "height": 844})
+    page = opened(open_page, "axes=3", expect=PLOTLYS, viewport={"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -30,7 +30,9 @@ def spelled(run: Run) -> None:
     index = pick_digit("digit", t("generate.image"), run, 5)
     original = resources.gallery(run).x[index]
     own = session.encode_indices(original[None])[0]
-    cell, swaps = int(state.number("cell", 0, side * side - 1, 0)), swapped(run, side, size)
+    # at first the middle one, where there is something to see
+    cell = int(state.number("cell", 0, side * side - 1, side * side // 2))
+    swaps = swapped(run, side, size)
     now = own.copy()
     for place, code in swaps.items():
         now.flat[place] = code
