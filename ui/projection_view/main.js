@@ -26,7 +26,7 @@ const FAINT = 0.12; // opacity of what is not selected
 class Views {
   constructor(parent) {
     this.tool = "move";
-    this.selected = null; // rows, or null for no selection
+    this.selected = this.lit = null; // rows, or null for no selection; and those that are shown
     this.tools = html("div", { class: "projections-tools", role: "group" });
     this.root = html("section", { class: "projections", "data-testid": "projections", "data-ready": "false" });
     this.told = html("p", { class: "projections-hint" });
@@ -47,7 +47,7 @@ class Views {
     this.picked = data.picked;
     this.drawing = this.drawing
       .then(() => (fresh ? this.draw(data) : null))
-      .then(() => this.highlight())
+      .then(() => (this.lit === this.selected ? null : this.highlight()))
       .then(() => this.mark())
       .catch((error) => { this.told.textContent = say(data.texts.failed, { reason: error.message }); });
   }
@@ -85,6 +85,7 @@ class Views {
       });
     }
     this.told.textContent = texts.hint;
+    this.lit = null;
     this.offer();
   }
 
@@ -101,6 +102,7 @@ class Views {
     this.clearing = html("button", { type: "button", "data-tool": "clear", onclick: () => this.select(null) },
       texts.clear);
     this.tools.replaceChildren(...this.buttons, this.clearing);
+    this.clearing.hidden = !this.selected;
     this.choose(this.tool);
   }
 
@@ -121,6 +123,7 @@ class Views {
   /** Shows in every view which rows are selected; the line that was drawn has done its work. */
   async highlight() {
     const { selected } = this;
+    this.lit = selected;
     for (const { plot, count, rows, sizes, solid } of this.plots ?? []) {
       const traces = [...Array(count).keys()];
       const marks = rows.map((of) => selected && of.flatMap((row, i) => (selected.has(row) ? [i] : [])));
