@@ -68,6 +68,7 @@ KNOBS = (
     Knob("train__batch_size"),
     Knob("train__weight_decay"),
     Knob("train__ema_decay"),
+    Knob("train__clip_norm"),
     Knob("objective__warmup_epochs", shown=_is_vae),
     Knob("objective__free_bits", shown=_is_vae),
     Knob("objective__kl_form", ("gaussian", "missing-half"), shown=_is_vae),

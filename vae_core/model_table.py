@@ -22,7 +22,8 @@ Each run was trained by the command in its card on the official training images 
 that are held out (the first 500 of each class), and measured once on the official test images, one
 seeded z per image. `recon` is the Bernoulli cross-entropy whatever the training loss was, `total` =
 `recon` + `KL`; both in nats per image, MSE per pixel. `kNN`: of the test images' codes, the share
-whose class the 10 nearest held-out codes name. Times are of one shared machine.
+whose class the 10 nearest held-out codes name. Times are of one shared machine. What another seed
+changes, and what it does not, is in [seeds.md](seeds.md).
 """
 
 CODES = """\
