@@ -108,6 +108,8 @@ def ask(codes: ArrayLike, settings: Settings) -> Watched:
         write_json(folder / REQUEST, settings.to_dict())
         write_json(folder / PROGRESS, _progress("waiting"))
         environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+        # threads that wait by spinning keep each other from work as soon as somebody else has some
+        environment["OMP_WAIT_POLICY"] = "passive"
         command = [sys.executable, "-m", "vae_core.projector", str(folder)]
         _children[folder] = subprocess.Popen(command, cwd=ROOT, env=environment)
     return _look(folder)
