@@ -119,10 +119,18 @@ class Tab:
             answer = self._call("Runtime.evaluate", expression="window.__painted ?? 0")
             if painted := answer["result"]["value"]:
                 time.sleep(QUIET_MS / 1000)
-                self.cdp.send("Target.closeTarget", {"targetId": self.target})
+                self._close()
                 return float(painted - begin)
             time.sleep(0.1)
         raise TimeoutError(f"no map within {PATIENCE_S} s")
+
+    def _close(self) -> None:
+        """Closes the page; the next one has a window of its own only once this one has gone."""
+        self.cdp.send("Target.closeTarget", {"targetId": self.target})
+        targets = [{"targetId": self.target}]
+        while any(one["targetId"] == self.target for one in targets):
+            time.sleep(0.05)
+            targets = self.cdp.send("Target.getTargets")["targetInfos"]
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = len(self.answers) + 1

@@ -5,7 +5,7 @@ import { html } from "./dom.js";
 import { toPixel, unit } from "./geometry.js";
 import { nameOf, tileAt } from "./tiles.js";
 
-const CELL = 24; // pixels that a digit should have at least
+const CELL = 28; // pixels that a digit should have at least: as many as most are made of
 const KEPT = 48; // drawn tiles
 
 export class Atlas {
