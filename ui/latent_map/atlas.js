@@ -27,12 +27,16 @@ export class Atlas {
     const { square, cells } = this.tiles;
     const cell = square.side / cells / unit(frame); // pixels of a digit at level 0
     const level = Math.min(Math.max(Math.floor(Math.log2(cell / CELL)), 0), this.tiles.maxLevel);
-    const first = tileAt(square, level, frame.x0, frame.y1);
-    const last = tileAt(square, level, frame.x1, frame.y0);
+    // a tile of which less than half a digit can be seen is not worth its fetching
+    const half = Math.min(square.side / 2 ** level / cells, frame.x1 - frame.x0) / 2;
+    const first = tileAt(square, level, frame.x0 + half, frame.y1 - half);
+    const last = tileAt(square, level, frame.x1 - half, frame.y0 + half);
     context.globalAlpha = ink;
     for (let column = first.column; column <= last.column; column++) {
       for (let row = first.row; row <= last.row; row++) {
-        this.drawTile(context, frame, { level, column, row });
+        // the edge that a tile shares with the next is drawn by that one, if it is drawn at all
+        const edges = [column === last.column, row === last.row].map(Number);
+        this.drawTile(context, frame, { level, column, row }, edges);
       }
     }
   }
@@ -56,21 +60,26 @@ export class Atlas {
     return context;
   }
 
-  drawTile(context, frame, tile) {
-    const { square } = this.tiles;
+  drawTile(context, frame, tile, [right, bottom]) {
+    const { square, cells } = this.tiles;
+    const [, height, width] = this.shape;
     const sprite = this.sprite(tile);
     if (!sprite) return;
     const side = square.side / 2 ** tile.level;
     const x = square.left + tile.column * side;
     const y = square.top - tile.row * side;
-    const [left, top] = toPixel(frame, [x, y]);
-    const [right, bottom] = toPixel(frame, [x + side, y - side]);
-    const [cellX, cellY] = [(right - left) / this.tiles.cells, (bottom - top) / this.tiles.cells];
+    const [x0, y0] = toPixel(frame, [x, y]);
+    const [x1, y1] = toPixel(frame, [x + side, y - side]);
+    const [cellX, cellY] = [(x1 - x0) / cells, (y1 - y0) / cells];
+    const [columns, rows] = [cells + right, cells + bottom];
     // a digit stands in the middle of the place it was decoded at
-    context.drawImage(sprite, left - cellX / 2, top - cellY / 2, right - left, bottom - top);
+    context.drawImage(
+      sprite, 0, 0, columns * width, rows * height,
+      x0 - cellX / 2, y0 - cellY / 2, columns * cellX, rows * cellY,
+    );
   }
 
-  /** A tile's digits, white on nothing, without the last row and column, which are its neighbours'. */
+  /** A tile's digits, white on nothing; the last row and column are its neighbours' first ones. */
   sprite(tile) {
     const name = nameOf(tile);
     const kept = this.sprites.get(name);
@@ -81,14 +90,14 @@ export class Atlas {
       return null;
     }
     const [channels, height, width] = this.shape;
-    const { cells } = this.tiles;
-    const canvas = html("canvas", { width: cells * width, height: cells * height });
+    const nodes = this.tiles.cells + 1;
+    const canvas = html("canvas", { width: nodes * width, height: nodes * height });
     const context = canvas.getContext("2d");
     const image = context.createImageData(canvas.width, canvas.height);
     image.data.fill(255);
-    for (let row = 0; row < cells; row++) {
-      for (let column = 0; column < cells; column++) {
-        const from = (row * (cells + 1) + column) * channels * height * width;
+    for (let row = 0; row < nodes; row++) {
+      for (let column = 0; column < nodes; column++) {
+        const from = (row * nodes + column) * channels * height * width;
         for (let y = 0; y < height; y++) {
           const to = (row * height + y) * canvas.width + column * width;
           for (let x = 0; x < width; x++) {
