@@ -85,6 +85,24 @@ def test_a_click_beside_a_point_pins_the_point_with_its_original(open_page, sess
     assert sum(terms) == pytest.approx(total, abs=1e-6)
 
 
+FETCHED = """[...new Set(performance.getEntriesByType("resource")
+  .map(({name}) => name.match(/tiles\\/[^/]+\\/\\w+\\/(0\\/.*)[.]png/)?.[1]))].filter(Boolean)"""
+INK_AT_THE_RIGHT = """document.querySelector("[data-testid=plane] .lm-atlas").getContext("2d")
+  .getImageData(%d, 0, 12, 10000).data.filter((value, i) => i %% 4 === 3 && value).length"""
+
+
+def test_the_field_is_drawn_to_its_edges_from_one_tile_until_more_is_to_be_seen(open_page):
+    page = open_page(f"/?run={RUN}")
+    page.wait_for_selector('[data-testid="latent-map"][data-ready="true"]')
+    page.wait_for_timeout(1000)  # what is on its way arrives
+    assert page.evaluate(FETCHED) == ["0/0/0"]
+    width = page.evaluate('document.querySelector("[data-testid=plane] .lm-atlas").width')
+    assert page.evaluate(INK_AT_THE_RIGHT % (width - 12)) > 0
+    page.mouse.move(*inside(page, 0.5, 0.5))
+    page.mouse.wheel(0, 400)
+    page.wait_for_function(f"{FETCHED}.length >= 9")
+
+
 def test_hover_previews_without_a_message_and_leaving_restores_the_pin(open_page, session):
     page = open_page(f"/?run={RUN}")
     page.mouse.click(*inside(page, 0.3, 0.3))
