@@ -57,17 +57,19 @@ def tags(run: Run | None) -> str:
     """
     base = st.get_option("server.baseUrlPath").strip("/")
     # what will be asked for once its time has come is then in the browser's cache, or on its way
-    early = [assets.address("plotly.min.js"), *(_map(run) if run else ())]
+    early = _map(run) if run else ()
     script = (
         f"window.__streamlit = {{ BACKEND_BASE_URL: location.origin + '/{base}' }}; "
         f"for (const url of {json.dumps(early)}) fetch(url).then((r) => r.blob()).catch(() => {{}})"
     )
+    plotly = assets.address("plotly.min.js")
     scripts = [name for name in assets.ASSETS if re.match(r"latent_map/.*\.js$", name)]
     modules = {assets.address(name) for name in scripts} - {latent_map.MODULE}
     elements = [f"./{chunk}" for chunk in chunks()[1] if chunk.endswith(".js")]
     return "".join(
         (
             f'<script>{script}</script><script type="module" src="{latent_map.MODULE}"></script>',
+            f'<link rel="preload" as="script" fetchpriority="low" href="{plotly}">',
             *(f'<link rel="modulepreload" href="{address}">' for address in sorted(modules)),
             # with `crossorigin`, as Streamlit will ask for them: else they would be fetched twice
             *(f'<link rel="modulepreload" crossorigin href="{address}">' for address in elements),

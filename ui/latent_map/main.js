@@ -29,23 +29,10 @@ const PAUSE = 3000; // ms before tiles are asked for again after a failure
 const assets = new URL("..", import.meta.url).href;
 const plotly = () => loadOnce(`${assets}plotly.min.js`);
 const style = () => loadOnce(`${assets}latent_map/map.css`);
-// the page names this module, so this is run before Streamlit is up
+// the page names this module, so this is run before Streamlit is up: Plotly takes half a second of
+// the page's thread to start, which is mostly idle while Streamlit waits for its own files
 style().catch(() => {});
-whenConnected(() => plotly().catch(() => {}));
-
-/**
- * Plotly takes the page's thread for half a second to start: earlier, Streamlit would connect later;
- * now it has to wait for the server anyhow. Should Streamlit tell otherwise, the first map starts it.
- */
-function whenConnected(act) {
-  const watching = new MutationObserver(() => {
-    if (!document.querySelector("[data-test-connection-state=CONNECTED]")) return;
-    watching.disconnect();
-    act();
-  });
-  const attributeFilter = ["data-test-connection-state"];
-  watching.observe(document.documentElement, { subtree: true, attributeFilter });
-}
+plotly().catch(() => {});
 
 const maps = new WeakMap();
 
