@@ -233,7 +233,7 @@ _ALL = (
         differs="",
         config=RunConfig(
             model=ModelConfig(family="vae", network=_RESIDUAL),
-            train=TrainConfig(epochs=110, learning_rate=1.5e-3, weight_decay=0.01),
+            train=TrainConfig(epochs=110, learning_rate=1e-3, weight_decay=0.01, clip_norm=100.0),
         ),
     ),
     Recipe(
