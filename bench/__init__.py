@@ -11,6 +11,8 @@ BENCHMARKS = {
     "kills": "kill -9 of worker and server at random times: nothing lost, bit-identical in the end",
     "rush": "thirty sessions press Train in a second while others click on the map",
     "projections": "PCA and t-SNE of 5,000 codes of 128 units with a stop, grids of 40 x 40",
+    "cluster": "a sweep over a two-node local Ray cluster, one worker killed",
+    "load": "a class that clicks, one server or several behind nginx; a simulated course",
     "map": "the latent map in a browser: visits, hovering, previews, clicks, a long lesson",
 }
 

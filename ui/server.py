@@ -565,7 +565,7 @@ async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     later.daemon = True
     later.start()
     supervisor = Supervisor()
-    supervisor.start()
+    supervisor.start(apart=True)
     yield {}
     later.cancel()
     supervisor.stop()  # trainings go on; the next server finds them

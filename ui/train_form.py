@@ -15,10 +15,9 @@ import streamlit as st
 from ui import owner, queue, resources, state
 from ui.controls import choose_one
 from ui.i18n import explain, plain, t
-from vae_core import estimates, jobs, presence
+from vae_core import cluster, estimates, jobs, presence
 from vae_core.config import RunConfig
 from vae_core.data import GALLERY
-from vae_core.devices import available_devices, resolve_device
 from vae_core.errors import ConfigError, PlaygroundError
 from vae_core.estimates import Estimate
 from vae_core.recipes import RECIPES, for_data
@@ -118,14 +117,27 @@ def _start_box(config: RunConfig, recipe: str, *, sound: bool) -> None:
         _needs(config, device)
     else:
         st.caption(t("train.unsound"))
+    if cluster.address():
+        _tell_cluster()
     going_on = [job for job in queue.listed() if not job.over]
     if going_on:
-        st.caption(t("train.others", n=len(going_on), places=sum(jobs.places().values())))
+        places = sum(jobs.places().values())
+        kind = "others" if places else "others-elsewhere"
+        st.caption(t(f"train.{kind}", n=len(going_on), places=places))
+
+
+def _tell_cluster() -> None:
+    offer = cluster.read_offer(jobs.root())
+    error = offer.explained()
+    if error:
+        st.warning(explain(error))
+    else:
+        st.caption(t("train.cluster", nodes=offer.nodes, places=offer.cpu, gpus=offer.cuda))
 
 
 def ask_device() -> str:
-    """Asks where to train, of what this machine has."""
-    devices = {name: t(f"train.device-{name}") for name in ("auto", *available_devices())}
+    """Asks where to train, of what there is."""
+    devices = {name: t(f"train.device-{name}") for name in ("auto", *jobs.devices())}
     picked: str = st.selectbox(
         t("train.device"), list(devices), format_func=devices.__getitem__, key="device"
     )
@@ -251,7 +263,8 @@ def _needs(config: RunConfig, device: str) -> None:
     """Time and memory: from an earlier run of this machine, or measured on demand."""
     estimate = known_estimate(config, device)
     rough = estimate is None or estimate.source == "elsewhere"
-    if rough and st.button(t("train.measure"), icon=":material/timer:", key="measure"):
+    here = not cluster.address()  # what was measured here says nothing of a cluster's nodes
+    if rough and here and st.button(t("train.measure"), icon=":material/timer:", key="measure"):
         with st.spinner(t("train.measuring")):
             try:
                 estimate = measured_estimate(config, device)
@@ -294,7 +307,7 @@ def _from_runs(config: RunConfig, device: str, known: list[Run]) -> Estimate | N
     return estimates.from_runs(
         config,
         known,
-        device=resolve_device(device).type,
+        device=jobs.kind_of_device(device),
         threads=jobs.threads_a_place(),
         machine=versions()["machine"],
     )

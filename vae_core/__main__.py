@@ -8,7 +8,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -114,20 +115,18 @@ def sweep(given: Arguments) -> None:
     planned = sweeps.plan(bases, given.out or runs.runs_roots()[1], lists)
     for _, config in bases:
         training.check_shape(config, data.load(config.data, "train", download=given.download))
+    options = {
+        "device": given.device,
+        "threads": given.threads,
+        "command": worker.command_line(given.typed),
+        "keep_all": given.moments == "all",
+    }
     rows = []
-    with tqdm(total=len(planned), unit="run", file=sys.stderr, disable=None) as bar:
-        for one in planned:
-            bar.set_description(one.path.name)
-            events = sweeps.train(
-                one,
-                device=given.device,
-                threads=given.threads,
-                command=worker.command_line(given.typed),
-                keep_all=given.moments == "all",
-                download=given.download,
-            )
-            for _ in events:
-                pass
+    with (
+        tqdm(total=len(planned), unit="run", file=sys.stderr, disable=None) as bar,
+        _trained(given, planned, options) as finished,
+    ):
+        for one in finished:
             card = runs.read_card(one.path)
             held_out = card.metrics["held-out"]
             rows.append(
@@ -170,6 +169,32 @@ def seeds(given: Arguments) -> None:
     _print(given, {"runs": [[str(run.path) for run in group] for group in groups]}, lines)
 
 
+@contextmanager
+def _trained(
+    given: Arguments, planned: Sequence[Any], options: dict[str, Any]
+) -> Iterator[Iterator[Any]]:
+    """Gives the runs of a sweep as they finish: one after the other here, or on the cluster."""
+    from vae_core import cluster, sweeps
+    from vae_core.supervisor import Supervisor
+
+    def one_by_one() -> Iterator[Any]:
+        for one in planned:
+            for _ in sweeps.train(one, download=given.download, **options):
+                pass
+            yield one
+
+    if not cluster.address():
+        yield one_by_one()
+        return
+    supervisor = Supervisor(planned[0].path.parent)
+    supervisor.connect()
+    supervisor.start()
+    try:
+        yield sweeps.train_on_cluster(planned, **options)
+    finally:
+        supervisor.stop()
+
+
 def resume(given: Arguments) -> None:
     """Goes on with a run that was interrupted."""
     from vae_core import pulse
@@ -186,6 +211,7 @@ def queue(given: Arguments) -> None:
         from vae_core.supervisor import Supervisor
 
         supervisor = Supervisor()
+        supervisor.connect()
         supervisor.start()
         try:
             while True:

@@ -47,6 +47,8 @@ def resolve_precision(name: str, device: torch.device) -> str:
     if name != "auto":
         return name
     if device.type == "cuda":
+        if not torch.cuda.is_available():
+            return "bf16"  # a GPU of another machine, where torch emulates it if need be
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
     if device.type == "cpu" and _cpu_has_bf16():
         return "bf16"

@@ -99,6 +99,22 @@ MESSAGES: Mapping[str, str] = {
         "want of memory: choose a smaller batch or network, or resume it to try again."
     ),
     "worker-failed": "The training of {path} ended with an error ({reason}): change its settings.",
+    "cluster-no-ray": (
+        "LATENT_CLUSTER is set and Ray is not installed: type `pip install -r "
+        "requirements-cluster.txt`, or unset LATENT_CLUSTER to train on this machine."
+    ),
+    "cluster-unreachable": (
+        "The Ray cluster at {address} cannot be used ({reason}): start it with `ray start --head`, "
+        "or correct LATENT_CLUSTER, or unset it to train on this machine."
+    ),
+    "cluster-small": (
+        "No node of the cluster has {threads} cores and {gpus} GPUs: choose fewer threads or "
+        "another device, or add such a node and resume."
+    ),
+    "cluster-not-shared": (
+        "The node {node} of the cluster does not see {path}: give all nodes the folder that "
+        "LATENT_RUNS names, under the same path, and resume."
+    ),
     "no-estimate": "There is no estimate ({reason}): the training itself may still start.",
     "archive-unusable": (
         "{name} is no run that can be taken in ({reason}): choose a ZIP file that was downloaded "

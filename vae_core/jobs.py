@@ -22,10 +22,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vae_core import pulse, runs, worker
+from vae_core import cluster, pulse, runs, worker
 from vae_core.config import RunConfig
-from vae_core.devices import worker_threads
-from vae_core.errors import MESSAGES, PlaygroundError, RunError
+from vae_core.devices import available_devices, resolve_device, worker_threads
+from vae_core.errors import MESSAGES, ConfigError, PlaygroundError, RunError
 from vae_core.files import read_json, write_json
 
 TICKET = "job.json"
@@ -154,22 +154,63 @@ def root() -> Path:
     return runs.runs_roots()[1].absolute()
 
 
-def places() -> dict[str, int]:
-    """Returns how many trainings run at a time on this machine, by kind of device."""
+def places(folder: Path | None = None) -> dict[str, int]:
+    """Returns how many trainings run at a time, by kind of device: here, or on the cluster.
+
+    `LATENT_PLACES` says how many without a GPU; at 0 none at all, so that others do the training.
+    """
     import torch
 
-    configured = os.environ.get("LATENT_PLACES", "")
-    by_cores = max(worker_threads() // THREADS_A_PLACE, 1)
+    chosen = _chosen_places()
+    if chosen == 0:
+        return {"cpu": 0, "cuda": 0, "mps": 0}
+    if cluster.address():
+        offer = cluster.read_offer(folder or root())
+        return {"cpu": chosen or offer.cpu, "cuda": offer.cuda, "mps": 0}
     return {
-        "cpu": int(configured) if configured.isdecimal() and int(configured) else by_cores,
+        "cpu": chosen or max(worker_threads() // THREADS_A_PLACE, 1),
         "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
         "mps": int(torch.backends.mps.is_available()),
     }
 
 
+def _chosen_places() -> int | None:
+    configured = os.environ.get("LATENT_PLACES", "")
+    return int(configured) if configured.isdecimal() else None
+
+
+def leaves_it_to_others() -> bool:
+    """Whether whoever runs this machine wants no training to be started from here."""
+    return _chosen_places() == 0
+
+
 def threads_a_place() -> int:
     """Returns the threads of one training: the cores, shared out among the places."""
-    return max(worker_threads() // places()["cpu"], 1)
+    if cluster.address():
+        return cluster.read_offer(root()).threads
+    n = places()["cpu"]
+    return max(worker_threads() // n, 1) if n else min(THREADS_A_PLACE, worker_threads())
+
+
+def devices() -> tuple[str, ...]:
+    """Returns the kinds of device that trainings can have, the fastest first."""
+    if cluster.address():
+        return ("cuda", "cpu") if cluster.read_offer(root()).cuda else ("cpu",)
+    return available_devices()
+
+
+def kind_of_device(name: str) -> str:
+    """Returns the kind of device that a training gets for one of `devices.DEVICES`.
+
+    Raises:
+        ConfigError: There is no such device.
+    """
+    if not cluster.address():
+        return resolve_device(name).type
+    found = devices()
+    if name not in ("auto", *found):
+        raise ConfigError("device-missing", name=name, known=", ".join(("auto", *found)))
+    return found[0] if name == "auto" else name
 
 
 def job(path: Path) -> Job:
@@ -438,8 +479,9 @@ def _make(wish: Wish, ticket: Ticket, device: str, folder: Path) -> str:
             recipe=wish.recipe,
             differs=wish.differs,
             name=wish.name,
-            device=device,
+            device=kind_of_device(device),
             threads=threads_a_place(),
+            elsewhere=bool(cluster.address()),
             command=f"python -m vae_core.worker {run_id}",
         )
         write_ticket(made, ticket)

@@ -59,7 +59,9 @@ class Pulse:
         self._over = threading.Event()
         self.wanted = ""
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
-        self._file = os.open(path / HEARTBEAT, os.O_RDWR | os.O_CREAT, 0o644)
+        # on a folder that machines share, others see what was written once it is on its disk
+        at_once = getattr(os, "O_DSYNC", 0) if os.environ.get("LATENT_CLUSTER") else 0
+        self._file = os.open(path / HEARTBEAT, os.O_RDWR | os.O_CREAT | at_once, 0o644)
 
     def start(self) -> None:
         """Writes the first beat, and goes on until `stop`."""

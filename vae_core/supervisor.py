@@ -1,8 +1,9 @@
 """Starts the workers of the queue, watches their heartbeats and takes care of the dead.
 
-A worker is `python -m vae_core.worker RUN`, a process that outlives whoever started it. Of all
-supervisors of a machine over one folder one is at work, the one that holds the lock; when its
-process ends, another takes over, and finds the workers by the locks that they hold.
+A worker is `python -m vae_core.worker RUN`, a process that outlives whoever started it, or where a
+cluster is named an actor of Ray (`cluster`). Of all supervisors of a machine, or of a cluster, over
+one folder one is at work, the one that holds the lock; when its process ends, another takes over,
+and finds the workers by the locks that they hold.
 """
 
 import os
@@ -20,7 +21,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from vae_core import jobs, pulse, runs, worker
+from vae_core import cluster, jobs, pulse, runs, worker
 from vae_core.errors import PlaygroundError, RunError
 from vae_core.jobs import (
     BUSY,
@@ -33,8 +34,8 @@ from vae_core.jobs import (
     read_state,
     write_ticket,
 )
+from vae_core.worker import LOG
 
-LOG = "log.txt"
 MAX_DEATHS = 3  # of a worker, without an epoch finished in between
 SILENT_S = 2.5 * pulse.BEAT_S  # so that three heartbeats have not passed when it is told
 KILL_S = 30.0
@@ -42,6 +43,7 @@ STUCK_S = 900.0  # beating, but no step done
 START_S = 90.0  # until a worker that was started holds its run
 TICK_S = 0.5
 LEFTOVER_S = 3600.0  # age of a half-made folder that nobody will finish
+RESTART_S = 5.0  # between two processes that supervise a cluster
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way to end a process
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -59,15 +61,38 @@ class Supervisor:
         self.kill_s = kill_s
         self._watch = pulse.Watch()
         self._children: dict[Path, subprocess.Popen[bytes]] = {}
-        host = "".join(c if c.isalnum() else "-" for c in socket.gethostname())[:64]
+        self._cluster: cluster.Cluster | None = None
+        self.host = socket.gethostname()
+        if cluster.address():
+            self._cluster = cluster.Cluster(self.folder, jobs.THREADS_A_PLACE)
+            self.host = cluster.HOST
+        host = "".join(c if c.isalnum() else "-" for c in self.host)[:64]
         self._lead = FileLock(self.folder / f".supervisor-{host}.lock", is_singleton=False)
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Supervises from a thread until `stop`."""
-        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+    def start(self, *, apart: bool = False) -> None:
+        """Supervises from a thread until `stop`, unless `LATENT_PLACES` is 0.
+
+        Args:
+            apart: A cluster is supervised from a process of its own: Ray ends a process that has
+                lost its cluster for a minute, which must not be a web server.
+        """
+        if jobs.leaves_it_to_others():
+            return
+        work = self._keep_apart if apart and self._cluster else self.run
+        self._thread = threading.Thread(target=work, name="supervisor", daemon=True)
         self._thread.start()
+
+    def connect(self) -> None:
+        """Makes sure that there is a cluster, where one is named.
+
+        Raises:
+            RunError: There is none.
+        """
+        if self._cluster:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._cluster.look()
 
     def stop(self) -> None:
         """Supervises no more; workers go on."""
@@ -75,7 +100,26 @@ class Supervisor:
         if self._thread:
             self._thread.join(10)
 
-    def _run(self) -> None:
+    def _keep_apart(self) -> None:
+        command = [sys.executable, "-m", "vae_core.supervisor", str(self.folder.absolute())]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        while not self._over.is_set():
+            # it ends when its input does: with this process, however that ends
+            apart = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE)
+            while not self._over.wait(TICK_S) and apart.poll() is None:
+                pass
+            if apart.stdin:
+                apart.stdin.close()
+            if not self._over.is_set():
+                self._over.wait(RESTART_S)
+            else:
+                with suppress(subprocess.TimeoutExpired):
+                    apart.wait(5)
+                apart.kill()
+            apart.wait()
+
+    def run(self) -> None:
+        """Supervises until `stop`."""
         complained = ""
         while not self._over.wait(TICK_S):
             try:
@@ -94,8 +138,12 @@ class Supervisor:
         Raises:
             RunError: The folder cannot be written.
         """
+        if self._cluster:
+            self.folder.mkdir(parents=True, exist_ok=True)  # what the cluster offers stands there
         if not self.folder.is_dir() or not self._leads():
             return
+        if self._cluster:
+            self._cluster.look()
         live = [path for path in folders(self.folder) if (path / runs.STATE).exists()]
         if not live and not self._children:
             return
@@ -131,7 +179,7 @@ class Supervisor:
         met = self._watch.knows(path)
         age = self._watch.age(path, "beat", (ticket.turn, beat))
         work = self._watch.age(path, "work", (ticket.turn, beat and beat.work))
-        if ticket.host not in ("", socket.gethostname()):
+        if ticket.host not in ("", self.host):
             # another machine's; where that has died, the lock is free and this machine takes over
             if age > self.kill_s and not is_held(path):
                 self._bury(one, ticket)
@@ -142,17 +190,26 @@ class Supervisor:
         # a lock is asked for when it may be free: of an old acquaintance that beats it is not
         suspect = ended or beat.end or not met or age > 1.5 * pulse.BEAT_S
         if suspect and not is_held(path):
-            self._bury(one, ticket)
+            # what Ray is about to start again is not dead
+            if not (self._cluster and self._cluster.lives(path, ticket.turn)):
+                self._bury(one, ticket)
             return
         silent = age > SILENT_S
         if silent != ticket.silent:
             with suppress(RunError):
                 write_ticket(path, ticket.model_copy(update={"silent": silent}))
         if age > self.kill_s or work > STUCK_S:
-            self._kill(path, beat.pid, beat.born)
+            if self._cluster:
+                self._cluster.end(path, ticket.turn, again=True)
+                self._watch.forget(path)
+            else:
+                self._kill(path, beat.pid, beat.born)
 
     def _look_after_start(self, one: Job, ticket: Ticket, age: float) -> None:
-        """Before the first beat there is no lock to ask for, only a process."""
+        """Before the first beat there is no lock to ask for, only a process or an actor."""
+        if self._cluster:
+            self._look_after_actor(one, ticket, self._cluster)
+            return
         lives = one.path in self._children or pulse.alive(ticket.pid, ticket.born)
         # without a number its starter died in the act, or is about to write it
         gone = not lives if ticket.pid else age > START_S
@@ -160,6 +217,18 @@ class Supervisor:
             self._bury(one, ticket)
         elif age > START_S and ticket.pid:
             self._kill(one.path, ticket.pid, ticket.born)
+
+    def _look_after_actor(self, one: Job, ticket: Ticket, there: cluster.Cluster) -> None:
+        """It may wait for a node as long as it takes, unless nobody wants it any more."""
+        if there.lives(one.path, ticket.turn):
+            if pulse.read_wish(one.path):
+                there.end(one.path, ticket.turn, again=False)
+            return
+        refusal = there.refusal(one.path, ticket.turn)
+        if refusal:
+            self._fail(one, pulse.error_fields(refusal))
+        elif not is_held(one.path):
+            self._bury(one, ticket)
 
     def _kill(self, path: Path, pid: int, birth: int) -> None:
         child = self._children.get(path)
@@ -198,11 +267,10 @@ class Supervisor:
 
     def _fill_places(self) -> None:
         found = jobs.jobs(self.folder)
-        host = socket.gethostname()
-        busy = [j for j in found if j.status in BUSY and j.ticket and j.ticket.host == host]
-        # a terminal's training takes a place too
-        busy += [j for j in found if j.status in BUSY and not j.ticket and is_held(j.path)]
-        room = jobs.places()
+        busy = [j for j in found if j.status in BUSY and j.ticket and j.ticket.host == self.host]
+        if not self._cluster:  # a terminal's training takes a place too
+            busy += [j for j in found if j.status in BUSY and not j.ticket and is_held(j.path)]
+        room = jobs.places(self.folder)
         for one in busy:
             room[one.card.device] = room.get(one.card.device, 0) - 1
         turn = max((j.ticket.turn or 0 for j in found if j.ticket), default=0)
@@ -215,6 +283,9 @@ class Supervisor:
             try:
                 busy.append(self._start(one, turn, slot))
             except (PlaygroundError, OSError) as error:
+                if getattr(error, "key", "") == "cluster-unreachable":
+                    worker.write_state(one.path, "queued", one.card)  # it is not this job's fault
+                    raise
                 with suppress(RunError):
                     self._fail(one, pulse.error_fields(error))
                 continue
@@ -225,7 +296,7 @@ class Supervisor:
         ticket = (one.ticket or Ticket()).model_copy(
             update={
                 "turn": turn,
-                "host": socket.gethostname(),
+                "host": self.host,
                 "slot": slot,
                 "pid": 0,
                 "born": 0,
@@ -237,9 +308,12 @@ class Supervisor:
         (one.path / pulse.HEARTBEAT).unlink(missing_ok=True)
         write_ticket(one.path, ticket)
         worker.write_state(one.path, "starting", one.card)
+        self._watch.forget(one.path)
+        if self._cluster:
+            self._cluster.start(one.path, one.card, turn)
+            return replace(one, ticket=ticket, status="starting")
         child = _spawn(one.path, one.card.device, slot)
         self._children[one.path] = child
-        self._watch.forget(one.path)
         ticket = ticket.model_copy(update={"pid": child.pid, "born": pulse.born(child.pid)})
         with suppress(RunError):
             write_ticket(one.path, ticket)
@@ -265,9 +339,25 @@ def _spawn(path: Path, device: str, slot: int) -> subprocess.Popen[bytes]:
         )
 
 
+def main() -> None:
+    """Supervises the folder that is named on the command line until its input ends."""
+    keeper = Supervisor(Path(sys.argv[1]))
+
+    def until_alone() -> None:
+        sys.stdin.buffer.read()
+        keeper.stop()
+
+    threading.Thread(target=until_alone, daemon=True).start()
+    keeper.run()
+
+
 def _sweep(folder: Path) -> None:
     """Removes folders that were half made or half removed when a process ended."""
     for path in (*folder.glob(".new-*"), *folder.glob(".gone-*")):
         with suppress(OSError):
             if path.name.startswith(".gone-") or time.time() - path.stat().st_mtime > LEFTOVER_S:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,12 +7,13 @@ trained them. Each run is trained by the worker, as any other.
 
 import json
 import math
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from vae_core import runs, worker
+from vae_core import jobs, runs, worker
 from vae_core.config import RunConfig
 from vae_core.errors import InputError, RunError
 from vae_core.recipes import Recipe
@@ -21,6 +22,7 @@ from vae_core.training import Event
 
 MAX_RUNS = 64
 Value = float | str
+LOOK_S = 0.5  # between two looks at runs that others train
 # what a sweep may vary -> the setting, and its letter in a folder's name
 VARIED: Mapping[str, tuple[str, str]] = {
     "beta": ("objective__beta", "b"),
@@ -172,32 +174,101 @@ def train(
 ) -> Iterator[Event]:
     """Trains what is left of one run of a sweep: all, the rest, or nothing.
 
+    Raises:
+        RunError: As `prepare`, or as `worker.train_run`.
+        PlaygroundError: As `worker.create_run` and `worker.train_run`.
+    """
+    if prepare(planned, device=device, threads=threads, command=command, keep_all=keep_all):
+        yield from worker.train_run(planned.path, download=download)
+
+
+def prepare(
+    planned: Planned,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    command: str = "",
+    keep_all: bool = False,
+    elsewhere: bool = False,
+) -> bool:
+    """Makes the folder of a run of a sweep where there is none; returns whether work is left.
+
     Only the last moment's codes and pictures are kept, unless `keep_all`.
 
     Raises:
-        RunError: The folder holds another run, or as `worker.train_run`.
-        PlaygroundError: As `worker.create_run` and `worker.train_run`.
+        RunError: The folder holds another run.
+        PlaygroundError: As `worker.create_run`.
     """
     path, recipe = planned.path, planned.recipe
     if (path / runs.CARD).is_file():
         card = runs.read_card(path)
         if card.config != planned.config or card.recipe != recipe.name:
             raise RunError("sweep-other", path=path.name)
-        if card.finished:
-            return
-    else:
-        worker.create_run(
-            path,
-            planned.config,
-            recipe=recipe.name,
-            differs=recipe.differs,
-            name=path.name,
-            device=device,
+        return not card.finished
+    worker.create_run(
+        path,
+        planned.config,
+        recipe=recipe.name,
+        differs=recipe.differs,
+        name=path.name,
+        device=device,
+        threads=threads,
+        command=command,
+        keeps="all" if keep_all else "last",
+        elsewhere=elsewhere,
+    )
+    return True
+
+
+def train_on_cluster(
+    planned: Sequence[Planned],
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    command: str = "",
+    keep_all: bool = False,
+) -> Iterator[Planned]:
+    """Puts what is left of a sweep into the queue; yields each run when it has finished.
+
+    A supervisor has to be at work. What has been started goes on when nobody waits for it.
+
+    Raises:
+        RunError: A folder holds another run, or one was paused or stopped, or has failed.
+        PlaygroundError: As `jobs.resume` and `jobs.kind_of_device`.
+    """
+    kind, threads = jobs.kind_of_device(device), threads or jobs.threads_a_place()
+    to_ask: list[Planned] = []
+    asked: list[Planned] = []
+    for one in planned:
+        left = prepare(
+            one,
+            device=kind,
             threads=threads,
             command=command,
-            keeps="all" if keep_all else "last",
+            keep_all=keep_all,
+            elsewhere=True,
         )
-    yield from worker.train_run(path, download=download)
+        if left:
+            to_ask.append(one)
+        else:
+            yield one
+    while to_ask or asked:
+        try:
+            while to_ask:
+                jobs.resume(to_ask[0].path)
+                asked.append(to_ask.pop(0))
+        except RunError as error:
+            if not error.key.startswith("queue-full"):  # there is room again when some have ended
+                raise
+        for one in list(asked):
+            job = jobs.job(one.path)
+            if job.status == "finished":
+                asked.remove(one)
+                yield one
+            elif job.over:
+                done = {"done": job.card.epochs_done, "epochs": job.epochs}
+                raise job.explained() or RunError(f"run-{job.status}", path=job.id, **done)
+        time.sleep(LOOK_S)
 
 
 def find_repeats(found: Iterable[Run], *, least: int = 3) -> tuple[tuple[Run, ...], ...]:

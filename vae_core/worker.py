@@ -38,12 +38,13 @@ from vae_core.files import read_json, sweep, write_bytes, write_json
 from vae_core.models import parameter_count
 from vae_core.training import EpochEnd, Event, Snapshot, Trainer
 
-LOCK = ".lock"
+LOCK, LOG = ".lock", "log.txt"
 HEARTBEAT_S = 2.0
 FRAME_COLUMNS = 10  # pictures in a row of a kept sheet
 KEPT_EPOCHS = 15  # of a longer training every second epoch is kept, or every third ...
 LOOK_S = 2.0  # between two looks at a training that nobody keeps, but those who watch see
 LOCK_PATIENCE_S = 0.25
+MAX_THREADS = 256  # that are believed of a machine which cannot be asked
 NICENESS = 10  # a server's answers come first; LATENT_NICE says otherwise
 
 
@@ -58,6 +59,7 @@ def create_run(
     threads: int | None = None,
     command: str = "",
     keeps: Literal["all", "last"] = "all",
+    elsewhere: bool = False,
 ) -> None:
     """Makes the folder of a run that has not begun.
 
@@ -71,15 +73,17 @@ def create_run(
         threads: CPU threads of the training; all cores if None. Part of what decides the weights.
         command: What was typed, for the card.
         keeps: Of which moments codes and pictures are kept.
+        elsewhere: It is for another machine: this one need not have the device and the threads.
 
     Raises:
         RunError: The folder is in use or cannot be written.
         ConfigError: The device is not there.
         InputError: This machine has not so many threads.
     """
-    where = resolve_device(device)
-    if threads is not None and not 1 <= threads <= worker_threads():
-        raise InputError("input-range", what="threads", low=1, high=worker_threads(), value=threads)
+    where = torch.device(device) if elsewhere else resolve_device(device)
+    most = MAX_THREADS if elsewhere else worker_threads()
+    if threads is not None and not 1 <= threads <= most:
+        raise InputError("input-range", what="threads", low=1, high=most, value=threads)
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
         raise RunError("run-exists", path=path)
     try:
@@ -168,6 +172,8 @@ def _train(path: Path, card: runs.Card, heart: pulse.Pulse, *, download: bool) -
                 "n_held_out": len(held_out),
             },
             "parameters": parameter_count(trainer.model),
+            # it may have been asked for on another machine
+            "versions": card.versions if card.epochs_done else versions(),
         }
     )
     if (path / runs.RESUME).exists():
@@ -393,7 +399,15 @@ def main() -> None:
     """Trains the run folder that is named on the command line; prints a line an epoch on stderr."""
     parser = argparse.ArgumentParser(prog="python -m vae_core.worker", description=__doc__)
     parser.add_argument("run", type=Path, help="folder of a run that `create_run` made")
-    path = parser.parse_args().run
+    work(parser.parse_args().run)
+
+
+def work(path: Path) -> None:
+    """Trains what is left of a run and prints a line an epoch on stderr.
+
+    Raises:
+        PlaygroundError: As `train_run`.
+    """
     _stand_back()
     for event in train_run(path):
         if isinstance(event, EpochEnd):
