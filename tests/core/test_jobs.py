@@ -318,6 +318,31 @@ def test_many_servers_start_each_job_once(ask: Ask, folder: Path) -> None:
         assert (path / supervisor.LOG).read_text().count("epoch 1:") == 1
 
 
+@pytest.mark.slow
+def test_many_machines_over_one_folder_start_each_job_once(ask: Ask, folder: Path) -> None:
+    paths = [ask(request=str(i), epochs=1) for i in range(6)]
+    code = (
+        "import socket, sys, time\nsocket.gethostname = lambda: sys.argv[1]\n"
+        "from vae_core.supervisor import Supervisor\nk = Supervisor()\nk.start()\ntime.sleep(300)"
+    )
+    names = ["one", "two"]
+    machines = [subprocess.Popen([sys.executable, "-c", code, name], cwd=ROOT) for name in names]
+    try:
+        deadline = time.monotonic() + 200
+        while not all(jobs.job(path).status == "finished" for path in paths):
+            assert time.monotonic() < deadline, [(j.id, j.status, j.ticket) for j in jobs.jobs()]
+            time.sleep(0.1)
+    finally:
+        for machine in machines:
+            machine.kill()
+            machine.wait()
+    tickets = [ticket for ticket in map(jobs.read_ticket, paths) if ticket]
+    assert sorted(ticket.turn or 0 for ticket in tickets) == [1, 2, 3, 4, 5, 6]
+    assert {ticket.host for ticket in tickets} == set(names)
+    for path in paths:
+        assert (path / supervisor.LOG).read_text().count("epoch 1:") == 1
+
+
 def test_a_job_is_trained_to_its_end_and_equals_a_terminals(
     ask: Ask, folder: Path, small_run: Callable[..., Path]
 ) -> None:
