@@ -21,7 +21,7 @@ from ui.train_form import (
     request,
     sent,
 )
-from vae_core import jobs, sweeps
+from vae_core import cluster, jobs, sweeps
 from vae_core.config import RunConfig
 from vae_core.data import GALLERY
 from vae_core.errors import PlaygroundError
@@ -186,7 +186,8 @@ def _named(found: Sequence[Member]) -> str:
 def _needs(found: Sequence[Member], device: str) -> None:
     """How long all of it will take: from earlier runs, or measured on demand for each network."""
     rough = [c for c in _networks(found) if _is_rough(c, device)]
-    if rough and st.button(t("train.measure"), icon=":material/timer:", key="measure"):
+    here = not cluster.address()  # what was measured here says nothing of a cluster's nodes
+    if rough and here and st.button(t("train.measure"), icon=":material/timer:", key="measure"):
         with st.spinner(t("train.measuring")):
             try:
                 for config in rough:
