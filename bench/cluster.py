@@ -88,6 +88,7 @@ def sweep(
     command += ["--data", "mnist-5k", "--limit", str(arguments.limit), "--threads", "1"]
     command += ["--epochs", str(arguments.epochs), "--device", "cpu", "--out", str(folder)]
     environment = {**os.environ, "LATENT_RUNS": str(folder), "LATENT_CLUSTER": address}
+    environment |= {"LATENT_NICE": "0", "LATENT_PLACES": ""}  # nobody else is to be spared here
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
@@ -99,12 +100,11 @@ def kill_one(folder: Path, process: "subprocess.Popen[bytes]") -> str:
     while process.poll() is None and time.monotonic() < deadline:
         for path in jobs.folders(folder):
             beat = pulse.read_beat(path)
-            with contextlib.suppress(runs.PlaygroundError):
-                begun = beat and runs.read_card(path).epochs_done > 0
-                if begun and beat and pulse.alive(beat.pid, beat.born):
-                    os.kill(beat.pid, signal.SIGKILL)
-                    return path.name
-        time.sleep(0.02)
+            # what it would be resumed from is there: an epoch is done, and not the last
+            if (path / runs.RESUME).exists() and beat and pulse.alive(beat.pid, beat.born):
+                os.kill(beat.pid, signal.SIGKILL)
+                return path.name
+        time.sleep(0.05)
     return ""
 
 

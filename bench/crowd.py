@@ -9,6 +9,7 @@ of its own, so that it does not slow down whoever measures beside it.
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import random
 import sys
@@ -31,7 +32,8 @@ class Session:
     def __init__(self, address: str, number: int) -> None:
         self.address = address
         # what the app gives each browser; a proxy keeps visitors with their servers by it
-        self.cookie = {"Cookie": f"latent-owner={number:043d}"}
+        secret = hashlib.sha256(str(number).encode()).hexdigest()[:43]
+        self.cookie = {"Cookie": f"latent-owner={secret}"}
         self.rng = random.Random(number)
         self.cached: list[str] = []
         self.map_id = self.fragment_id = ""

@@ -28,6 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("LATENT_RUNS", str(folder))
     monkeypatch.setenv("LATENT_CLUSTER", "127.0.0.1:1")
+    monkeypatch.setenv("LATENT_NICE", "0")
     monkeypatch.delenv("LATENT_PLACES", raising=False)
     return folder
 
@@ -258,15 +259,13 @@ def test_a_cluster_that_is_gone_is_no_jobs_fault(
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[str]:
     """The address of a cluster of two nodes with a core each, both on this machine."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LATENT_NICE", "0")
-        made = stage.two_nodes()
-        try:
-            address = made.__enter__()
-        except NotPossible as error:
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
-        yield address
-        made.__exit__(None, None, None)
+    made = stage.two_nodes()
+    try:
+        address = made.__enter__()
+    except NotPossible as error:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
+    yield address
+    made.__exit__(None, None, None)
 
 
 @pytest.mark.slow
