@@ -299,7 +299,7 @@ def known_estimate(config: RunConfig, device: str) -> Estimate | None:
         return measured
     runs = [run for run in resources.runs() if not isinstance(run, BrokenRun)]
     return _from_runs(config, device, runs) or estimates.from_elsewhere(
-        config, runs, device=resolve_device(device).type
+        config, runs, device=jobs.kind_of_device(device)
     )
 
 
