@@ -25,6 +25,7 @@ from bench.proxy import CONFIGURATION, Proxy, adapted, proxy
 from bench.stage import ROOT, server
 from ui.quota import MAX_BODY
 
+PATIENCE_S = 10
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
@@ -106,10 +107,18 @@ def asked(front: Proxy, path: str, **headers: str) -> tuple[dict[str, str], byte
         return {k.lower(): v for k, v in answer.headers.items()}, answer.read()
 
 
-def served_by(front: Proxy, path: str) -> list[str]:
-    """The servers that answered requests for a path, in the order of the log."""
-    lines = front.log.read_text().splitlines()
-    return [line.rsplit(" ", 1)[1] for line in lines if f' {path}" ' in line]
+def served_by(front: Proxy, path: str, n: int = 0) -> list[str]:
+    """The servers that answered at least n requests for a path, in the order of the log.
+
+    A line is written once its answer has gone, and may be read a moment later.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        lines = front.log.read_text().splitlines()
+        servers = [line.rsplit(" ", 1)[1] for line in lines if f' {path}" ' in line]
+        if len(servers) >= n or time.monotonic() > deadline:
+            return servers
+        time.sleep(0.05)
 
 
 def first_tile(front: Proxy) -> str:
@@ -171,8 +180,9 @@ def test_mistakes_and_states_are_not_kept(front: Proxy) -> None:
         assert refused.value.code == 404
         assert asked(front, "/api/health")[0]["cache-control"] == "no-store"
     for path in ("/tiles/no-such-run/0/0/0/0.png", "/api/health"):
-        assert len(served_by(front, path)) == 2
-        assert "-" not in served_by(front, path)
+        servers = served_by(front, path, 2)
+        assert len(servers) == 2
+        assert "-" not in servers
 
 
 def cookie(number: int) -> str:
@@ -185,7 +195,7 @@ def test_visitors_are_shared_out_and_each_stays_with_a_server(front: Proxy) -> N
     before = len(served_by(front, "/api/health"))
     for number in [*range(40), *range(40)]:
         asked(front, "/api/health", Cookie=f"a=b; {cookie(number)}; c=d")
-    servers = served_by(front, "/api/health")[before:]
+    servers = served_by(front, "/api/health", before + 80)[before:]
     assert servers[:40] == servers[40:]
     assert all(servers[:40].count(one) >= 5 for one in set(servers))
     assert len(set(servers)) == 2
