@@ -31,6 +31,7 @@ from vae_core.weights import FlatWeights
 
 PROGRESS_INTERVAL_S = 0.2
 EVALUATION_BATCH = 1000
+MOMENTS = {"step", "exp_avg", "exp_avg_sq"}  # what AdamW remembers
 # shares of the first epoch after which its state is shown
 SNAPSHOTS = (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 
@@ -339,16 +340,17 @@ class Trainer:
         """Goes on from what `state` returned.
 
         Raises:
-            KeyError, RuntimeError: The state is another model's.
+            KeyError, RuntimeError, ValueError: The state is another model's, or another version's.
         """
         self.model.load_state_dict(_part(state, "model."))
         self._weights.refresh()
         if self._average is not None:
             self._average.flat.copy_(state["average"])
+        moments = _part(state, "optimizer.")
+        if not moments.keys() <= MOMENTS:
+            raise ValueError("the optimizer's moments were kept by an earlier version")
         groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict(
-            {"state": {0: _part(state, "optimizer.")}, "param_groups": groups}
-        )
+        self.optimizer.load_state_dict({"state": {0: moments}, "param_groups": groups})
         self.epochs_done = int(state["epochs_done"])
 
 

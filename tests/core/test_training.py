@@ -415,6 +415,15 @@ def test_a_state_of_another_model_is_one_sentence(
         assert "\n" not in str(caught.value)
 
 
+def test_a_state_of_an_earlier_version_is_refused(small_config: MakeConfig) -> None:
+    trained = trainer(small_config(limit=200, epochs=1))
+    epoch_ends(trained)
+    state = trained.state()
+    state["optimizer.0.exp_avg"] = state.pop("optimizer.exp_avg")
+    with pytest.raises(ValueError, match="earlier version"):
+        trained.restore(state)
+
+
 def test_a_run_whose_data_have_changed_is_not_resumed(
     small_config: MakeConfig, tmp_path: Path
 ) -> None:
