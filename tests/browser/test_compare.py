@@ -108,7 +108,7 @@ def test_equal_axes_show_the_same_square_and_the_link_keeps_them(open_pair):
 def test_other_runs_can_be_picked_and_are_in_the_link(open_pair):
     page = open_pair()
     page.locator(".st-key-choose-left").get_by_role("combobox").click()
-    page.get_by_role("option", name="vae-keras-dense").click()
+    page.get_by_role("option", name="vae-keras-dense", exact=True).click()
     page.wait_for_url(re.compile(r"[?&]left=vae-keras-dense\b"))
     page.wait_for_selector('[data-run="vae-keras-dense"][data-ready="true"]')
     assert page.locator('[data-testid="latent-map"]').count() == 2

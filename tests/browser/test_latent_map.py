@@ -186,7 +186,7 @@ def test_another_run_takes_over_without_a_new_map(open_page):
     page = open_page(f"/?run={RUN}")
     page.locator('[data-testid="latent-map"]').evaluate("element => { element.mine = true; }")
     page.get_by_role("combobox").first.click()
-    page.get_by_role("option", name="vae-conv").click()
+    page.get_by_role("option", name="vae-conv", exact=True).click()
     page.wait_for_selector('[data-testid="latent-map"][data-run="vae-conv"][data-ready="true"]')
     assert page.locator('[data-testid="latent-map"]').evaluate("element => element.mine")
     assert page.locator(".js-plotly-plot").count() == 1

@@ -101,7 +101,7 @@ def test_another_run_starts_without_a_selection(open_page):
     page.locator("[data-tool=box]").click()
     drag(page, [(0.1, 0.1), (0.8, 0.9)])
     page.get_by_role("combobox").first.click()
-    page.get_by_role("option", name="vae-shallow").click()
+    page.get_by_role("option", name="vae-shallow", exact=True).click()
     page.wait_for_selector('[data-testid="latent-map"][data-run="vae-shallow"][data-ready="true"]')
     assert page.locator(SELECTION).is_hidden()
     assert coloured(page) == 0

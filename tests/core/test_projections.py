@@ -80,7 +80,7 @@ def test_shares_rise_to_one(clusters: np.ndarray) -> None:
     assert len(shares) > 20
 
 
-@pytest.mark.parametrize("after", [1, 2, 10, 60])
+@pytest.mark.parametrize("after", [1, 2, 10, 40])
 def test_it_stops_when_told(after: int, clusters: np.ndarray) -> None:
     heard: list[float] = []
     with pytest.raises(Stopped):
