@@ -25,7 +25,8 @@ from vae_core.losses import bernoulli_nll, gaussian_kl, gaussian_nll
 from vae_core.models import VQVAE, DecodedImages, EncodedImages
 from vae_core.runs import Run
 
-BATCH = 128  # the maps of a convolutional decoder stay in the processor's cache: twice as fast
+# at a time; so few that the maps of a convolutional decoder stay in the processor's cache
+BATCH = {"dense": 128, "conv": 32}
 
 Labels = ArrayLike | None
 
@@ -79,6 +80,9 @@ class Session:
         self._device = device
         self._model = run.model().to(device)
         config = run.card.config.model
+        self._batch = BATCH[config.network.kind]
+        if config.network.kind == "conv":
+            self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.latent_dim: int = self._model.code_size
         self.image_shape = (config.channels, config.image_size, config.image_size)
         self.n_classes: int = config.n_classes
@@ -208,7 +212,7 @@ class Session:
                 "input-range", what="indices", low=0, high=last, value=found.ravel()[:4].tolist()
             )
         with torch.inference_mode():
-            batches = torch.split(torch.from_numpy(found.astype(np.int64)), BATCH)
+            batches = torch.split(torch.from_numpy(found.astype(np.int64)), self._batch)
             return _numpy([model.decode_indices(batch.to(self._device)) for batch in batches])
 
     def sample_indices(self, n: int, *, seed: int, temperature: float = 1.0) -> NDArray[np.int64]:
@@ -247,8 +251,8 @@ class Session:
     def _batches(self, rows: Tensor, labels: Labels) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Yields batches of images or codes, each with its condition where the model wants one."""
         condition = self._condition(labels, len(rows))
-        conditions = repeat(None) if condition is None else torch.split(condition, BATCH)
-        yield from zip(torch.split(rows, BATCH), conditions, strict=False)
+        conditions = repeat(None) if condition is None else torch.split(condition, self._batch)
+        yield from zip(torch.split(rows, self._batch), conditions, strict=False)
 
     def _condition(self, labels: Labels, n: int) -> Tensor | None:
         if not self.n_classes:

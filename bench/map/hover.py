@@ -71,7 +71,8 @@ def _hover(
     driver: Any, address: str, copies: int, seed: int, layers: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     with chromium(driver) as browser:
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        # with layers the switches stand below the plane: all of it has to be in sight at once
+        page = browser.new_page(viewport={"width": 1400, "height": 1400 if layers else 900})
         complaints = complaints_of(page, address)
         if copies > 1:
             page.route("**/map.json", lambda route: _multiply(route, copies, seed))
@@ -88,9 +89,7 @@ def _hover(
         for event in ("Network.webSocketFrameSent", "Network.webSocketFrameReceived"):
             cdp.on(event, lambda frame, event=event: messages.append(event))
         cdp.send("Network.enable")
-        atlas = page.locator(f"{MAP} .lm-atlas")
-        atlas.scroll_into_view_if_needed()  # the switches of the layers are below it
-        box = atlas.bounding_box()
+        box = page.locator(f"{MAP} .lm-atlas").bounding_box()
         page.locator(MAP).evaluate(WATCH)
         before = -1
         while len(asked) != before:  # until the whole way has been seen
