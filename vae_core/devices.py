@@ -64,10 +64,11 @@ def worker_threads() -> int:
 
 
 def keep_freed_memory() -> bool:
-    """Lets a training process keep the memory that it frees; returns whether it could.
+    """Lets this process keep the memory that it frees; returns whether it could.
 
-    A step frees and takes tensors of some hundred kilobytes over and over. glibc gives each back to
-    the system at once, which then faults every page in again: a tenth of a training step.
+    A training step, or a large grid's decoding, frees and takes tensors of some hundred kilobytes
+    over and over. glibc gives each back to the system at once, which then faults every page in
+    again: a tenth of a training step, a quarter of a convolutional grid.
     """
     trim_threshold, mmap_threshold, size = -1, -3, 2**30  # glibc's malloc.h; bytes
     try:

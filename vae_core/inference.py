@@ -5,7 +5,9 @@ is the one way in which decoded pictures become bytes, so that screen, server, c
 export show the same.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -18,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.func import jvp
 
-from vae_core.devices import resolve_device
+from vae_core.devices import keep_freed_memory, resolve_device
 from vae_core.distributions import DiagonalGaussian
 from vae_core.errors import InputError
 from vae_core.losses import bernoulli_nll, gaussian_kl, gaussian_nll
@@ -82,6 +84,7 @@ class Session:
         config = run.card.config.model
         self._batch = BATCH[config.network.kind]
         if config.network.kind == "conv":
+            keep_freed_memory()
             self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.latent_dim: int = self._model.code_size
         self.image_shape = (config.channels, config.image_size, config.image_size)
@@ -116,10 +119,17 @@ class Session:
         codes = self._codes(z)
         if len(codes) == 0:
             return np.zeros((0, *self.image_shape), dtype=np.float32)
-        with torch.inference_mode():
-            return _numpy(
-                [self._model.decode(*batch) for batch in self._batches(codes, labels)],
-            )
+        batches = list(self._batches(codes, labels))
+        # where torch leaves the other cores alone, as in the server, a large grid takes them itself
+        workers = 1 if torch.get_num_threads() > 1 else min(os.cpu_count() or 1, len(batches))
+        if workers == 1:
+            return _numpy(map(self._decode, batches))
+        with ThreadPoolExecutor(workers) as pool:
+            return _numpy(pool.map(self._decode, batches))
+
+    def _decode(self, batch: tuple[Tensor, Tensor | None]) -> Tensor:
+        with torch.inference_mode():  # of a thread, not of a process
+            return self._model.decode(*batch)
 
     def metric(
         self, z: ArrayLike, labels: Labels = None, *, directions: ArrayLike | None = None
@@ -318,5 +328,5 @@ def to_uint8(images: ArrayLike) -> NDArray[np.uint8]:
     return scaled
 
 
-def _numpy(batches: list[Tensor]) -> NDArray[np.float32]:
-    return torch.cat(batches).cpu().numpy()
+def _numpy(batches: Iterable[Tensor]) -> NDArray[np.float32]:
+    return torch.cat(list(batches)).cpu().numpy()
