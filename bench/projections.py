@@ -94,10 +94,13 @@ def _stopped(codes: Any, settings: Any) -> float:
 
 def _grid(name: str) -> float:
     """Seconds of a grid's decoding, the second time: the first one sets torch up."""
+    import torch
+
     from vae_core import runs
     from vae_core.inference import open_session
     from vae_core.sampling import quantile_lattice
 
+    torch.set_num_threads(1)  # as in the server
     session, places = open_session(runs.open_run(runs.SHIPPED / name)), quantile_lattice(SIDE)
     session.decode(places[:64])
     begin = time.perf_counter()
