@@ -15,8 +15,6 @@ import json
 import math
 import os
 import random
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -25,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.proxy import proxy
-from bench.stage import ROOT, Server, nearest_rank, percentiles, say, server, settle
+from bench.stage import Server, crowd, nearest_rank, percentiles, say, server, settle
 
 COURSES = (30, 100, 300, 1000, 3000, 10_000)
 PATIENT_MS = 200.0  # p95 of an answer that still feels like one
@@ -73,18 +71,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _clicks(address: str, servers: Sequence[Server], count: int, seconds: float) -> dict[str, Any]:
     memory = sum(_memory_mb(one.pid) for one in servers)
-    crowd = subprocess.Popen(
-        [sys.executable, "-m", "bench.crowd", address, str(count), str(seconds)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,  # open: its end would end the crowd
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with crowd:
-        assert crowd.stdout is not None
-        crowd.stdout.readline()  # "ready"
+    with crowd(address, count, seconds) as others:
         before = [_processor_s(one.pid) for one in servers]
-        said = crowd.stdout.readline()
+        said = others.stdout.readline()
         used = [_processor_s(one.pid) - b for one, b in zip(servers, before, strict=True)]
         grown = sum(_memory_mb(one.pid) for one in servers) - memory
     found = json.loads(said)

@@ -30,7 +30,7 @@ def adapted(servers: Sequence[str], port: int, folder: Path) -> str:
     for old, new in (
         ("server app:8501 max_fails=2 fail_timeout=5s;", lines),
         ("listen 8080 ", f"listen 127.0.0.1:{port} "),
-        ("/tmp/nginx.pid", str(folder / "nginx.pid")),
+        ("/run/nginx.pid", str(folder / "nginx.pid")),
         ("/var/cache/nginx/playground", str(folder / "cache")),
         ("access_log /dev/stdout", f"access_log {folder / 'access.log'}"),
         ("error_log /dev/stderr", f"error_log {folder / 'error.log'}"),

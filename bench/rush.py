@@ -9,8 +9,6 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +18,7 @@ import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from bench.stage import ROOT, at_most, say, server, settle
+from bench.stage import at_most, crowd, say, server, settle
 from vae_core import jobs
 
 PATIENCE_S = 60.0
@@ -75,19 +73,9 @@ def _clicks(
     address: str, arguments: argparse.Namespace, meanwhile: Callable[[], Any]
 ) -> tuple[dict[str, Any], Any]:
     """Lets others click for a while; does something once they do, and returns its result too."""
-    words = [address, str(arguments.clickers), str(arguments.seconds)]
-    crowd = subprocess.Popen(
-        [sys.executable, "-m", "bench.crowd", *words],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,  # open: its end would end the crowd
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with crowd:
-        assert crowd.stdout is not None
-        crowd.stdout.readline()  # "ready"
+    with crowd(address, arguments.clickers, arguments.seconds) as others:
         done = meanwhile()
-        said = crowd.stdout.read()
+        said = others.stdout.read()
     found: dict[str, Any] = json.loads(said.splitlines()[-1])
     return found, done
 

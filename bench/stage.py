@@ -171,3 +171,25 @@ def at_least(limit: float, value: float) -> dict[str, Any]:
 
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def crowd(address: str, count: int, seconds: float) -> Iterator[Any]:
+    """Others that click, each once a second, all of them with an open page; yields their process.
+
+    They end by themselves, or when their input does; what they found is their last line.
+    """
+    others = subprocess.Popen(
+        [sys.executable, "-m", "bench.crowd", address, str(count), str(seconds)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert others.stdout is not None
+        others.stdout.readline()  # "ready"
+        yield others
+    finally:
+        others.kill()
+        others.wait()

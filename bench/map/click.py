@@ -2,12 +2,10 @@
 
 import json
 import random
-import subprocess
-import sys
 from typing import Any
 
 from bench.launch import click
-from bench.stage import ROOT, at_most, chromium, complaints_of, open_map, server, settle
+from bench.stage import at_most, chromium, complaints_of, crowd, open_map, server, settle
 
 CLICKS = 40  # on places, and as many on points
 ALONE_P95_MS, CROWD_P95_MS = 150.0, 300.0
@@ -19,16 +17,9 @@ def measure(driver: Any, seed: int) -> dict[str, Any]:
     with server() as app:
         settle(app)
         alone = _clicks(driver, app.address, seed, ALONE_P95_MS)
-        command = [sys.executable, "-m", "bench.crowd", app.address, str(OTHERS), str(LONGEST_S)]
-        pipe = subprocess.PIPE
-        others = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
-        try:
-            others.stdout.readline()  # all of them have opened the page
+        with crowd(app.address, OTHERS, LONGEST_S) as others:
             together = _clicks(driver, app.address, seed + 1, CROWD_P95_MS)
             said = others.communicate()[0]  # closes its input
-        finally:
-            others.kill()
-            others.wait()
     return {"alone": alone, f"with {OTHERS} others": together, "others": json.loads(said)}
 
 
