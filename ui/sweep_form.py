@@ -19,7 +19,7 @@ from ui.train_form import (
     known_estimate,
     measured_estimate,
     request,
-    sent,
+    send,
 )
 from vae_core import cluster, jobs, sweeps
 from vae_core.config import RunConfig
@@ -234,12 +234,8 @@ def _start(found: Sequence[Member], device: str, asked: str) -> None:
         )
         for one, length in zip(found, seconds, strict=True)
     ]
-    try:
-        family = jobs.submit_family(wishes, owner=owner.secret(), request=asked, device=device)
-    except PlaygroundError as error:
-        st.session_state["train-error"] = error
-        return
-    finally:
-        queue.forget()
-    sent()
-    state.choose(family=family, run=None, like=None)
+    family = send(
+        lambda: jobs.submit_family(wishes, owner=owner.secret(), request=asked, device=device)
+    )
+    if family:
+        state.choose(family=family, run=None, like=None)

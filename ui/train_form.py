@@ -338,15 +338,23 @@ def request() -> str:
     return name
 
 
-def sent() -> None:
-    """Says that the wish is with the queue."""
+def send(ask: Callable[[], str]) -> str | None:
+    """Puts a wish into the queue; returns its name there, or None: then the form says why."""
+    try:
+        name = ask()
+    except PlaygroundError as error:
+        st.session_state["train-error"] = error
+        return None
+    finally:
+        queue.forget()
     st.session_state["request-sent"] = True
+    return name
 
 
 def _start(config: RunConfig, recipe: str, differs: str, device: str, asked: str) -> None:
     estimate = known_estimate(config, device)
-    try:
-        run_id = jobs.submit(
+    run_id = send(
+        lambda: jobs.submit(
             config,
             owner=owner.secret(),
             request=asked,
@@ -355,10 +363,6 @@ def _start(config: RunConfig, recipe: str, differs: str, device: str, asked: str
             device=device,
             seconds=estimate and estimate.seconds,
         )
-    except PlaygroundError as error:
-        st.session_state["train-error"] = error
-        return
-    finally:
-        queue.forget()
-    sent()
-    state.choose(run=run_id, like=None, family=None)
+    )
+    if run_id:
+        state.choose(run=run_id, like=None, family=None)
