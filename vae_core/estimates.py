@@ -146,15 +146,12 @@ def measure(config: RunConfig, *, device: str = "auto", threads: int = 1) -> Est
 
 def _take_steps(config: RunConfig, device: str, threads: int) -> Estimate:
     """Trains for `MEASURE_S` and reckons what all of it will take."""
-    import torch
-
     from vae_core import data
-    from vae_core.devices import keep_freed_memory, resolve_device
+    from vae_core.devices import prepare_training, resolve_device
     from vae_core.training import EpochEnd, Trainer
 
-    keep_freed_memory()
     began = time.monotonic()
-    torch.set_num_threads(threads)
+    prepare_training(threads)
     where = resolve_device(device)
     images = data.load(config.data, "train")
     held_out = data.load(config.data, "held-out")

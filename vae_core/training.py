@@ -26,12 +26,13 @@ from vae_core.devices import resolve_precision
 from vae_core.errors import DataError, RunError
 from vae_core.losses import negative_elbo
 from vae_core.models import VQVAE, Autoencoder, build
+from vae_core.optimizer import AdamW
 from vae_core.schedules import kl_weight, learning_rate
 from vae_core.weights import FlatWeights
+from vae_core.written_out import WrittenOutStep, can_write_out
 
 PROGRESS_INTERVAL_S = 0.2
 EVALUATION_BATCH = 1000
-MOMENTS = {"step", "exp_avg", "exp_avg_sq"}  # what AdamW remembers
 # shares of the first epoch after which its state is shown
 SNAPSHOTS = (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 
@@ -112,18 +113,16 @@ class Trainer:
         on_cuda = device.type == "cuda"
         # a step that is recorded finds what changes between steps at a fixed place on the device
         self._beta: Tensor | float = torch.zeros((), device=device) if on_cuda else 0.0
-        rate = torch.zeros((), device=device) if on_cuda else config.train.learning_rate
-        self.optimizer = torch.optim.AdamW(
-            [self._weights.masters],
-            lr=rate,
-            weight_decay=config.train.weight_decay,
-            fused=device.type != "mps",
-            capturable=on_cuda,
-        )
+        self.optimizer = AdamW(self._weights.masters, weight_decay=config.train.weight_decay)
         self._noise = Generator(device)
         self._captured = (
             CapturedStep(self._take, device, batch_size=config.train.batch_size)
             if on_cuda and _recordable(config)
+            else None
+        )
+        self._written_out = (
+            WrittenOutStep(self._weights, config)
+            if device.type == "cpu" and can_write_out(config)
             else None
         )
         self._x = torch.from_numpy(images.x[: config.data.limit]).to(device)  # uint8
@@ -202,11 +201,7 @@ class Trainer:
             self._beta.fill_(beta)
         else:
             self._beta = beta
-        for group in self.optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+        self.optimizer.set_rate(rate)
         figures = self._captured(rows) if self._captured else self._take(rows, self._noise)
         if self._average is not None:
             self._average.follow(number)
@@ -214,7 +209,22 @@ class Trainer:
 
     def _take(self, rows: Tensor, noise: Generator) -> Tensor:
         x = _pixels(self._x.index_select(0, rows))
-        condition = self._condition(self._y[rows])
+        condition = self._condition(self._y.index_select(0, rows))
+        if self._written_out is not None:
+            assert isinstance(self._beta, float)
+            seen = self._noisy(x, noise)
+            figures = self._written_out(seen, x, noise, condition, beta=self._beta)
+            self._weights.collect_written()
+        else:
+            figures = self._backward(x, noise, condition)
+        if self.config.train.clip_norm:
+            clip_grad_norm_([self._weights.masters], self.config.train.clip_norm)
+        self.optimizer.step()
+        self._weights.refresh()
+        return figures
+
+    def _backward(self, x: Tensor, noise: Generator, condition: Tensor | None) -> Tensor:
+        """Leaves the gradients of a batch x, (B, C, H, W), for the optimizer; returns its terms."""
         if self._convolutional:
             x = x.contiguous(memory_format=torch.channels_last)
         objective = self.config.objective
@@ -231,10 +241,6 @@ class Trainer:
         )
         terms.total.backward()  # type: ignore[no-untyped-call]
         self._weights.collect_gradients()
-        if self.config.train.clip_norm:
-            clip_grad_norm_([self._weights.masters], self.config.train.clip_norm)
-        self.optimizer.step()
-        self._weights.refresh()
         self.model.learn_codebook(output, noise)
         return torch.stack((terms.total, terms.recon, terms.kl)).detach()
 
@@ -329,8 +335,7 @@ class Trainer:
     def state(self) -> dict[str, Tensor]:
         """Returns all that resuming needs, as named tensors on the CPU."""
         state = {f"model.{name}": t for name, t in self.model.state_dict().items()}
-        moments = self.optimizer.state_dict()["state"].get(0, {})
-        state |= {f"optimizer.{name}": t for name, t in moments.items()}
+        state |= {f"optimizer.{name}": t for name, t in self.optimizer.state().items()}
         if self._average is not None:
             state["average"] = self._average.flat
         state["epochs_done"] = torch.tensor(self.epochs_done)
@@ -346,11 +351,7 @@ class Trainer:
         self._weights.refresh()
         if self._average is not None:
             self._average.flat.copy_(state["average"])
-        moments = _part(state, "optimizer.")
-        if not moments.keys() <= MOMENTS:
-            raise ValueError("the optimizer's moments were kept by an earlier version")
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": {0: moments}, "param_groups": groups})
+        self.optimizer.restore(_part(state, "optimizer."))
         self.epochs_done = int(state["epochs_done"])
 
 

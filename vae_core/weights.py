@@ -54,6 +54,23 @@ class FlatWeights:
         self.masters = nn.Parameter(flat)
         self.masters.grad = torch.zeros_like(flat)
         self._gradients = _views(self.masters.grad, learned)
+        self._written = self._halves[:0]
+
+    def sinks(self) -> dict[Tensor, Tensor]:
+        """Returns for each parameter of `computing` where to write its gradient instead.
+
+        Each is of the parameter's shape and precision; `collect_written` then takes them.
+        """
+        halves = torch.zeros_like(self._halves)
+        self._written = halves
+        n_halved = sum(p.dtype == torch.bfloat16 for p in self._computed)
+        views = _views(halves, self._computed[:n_halved]) + self._gradients[n_halved:]
+        return dict(zip(self._computed, views, strict=True))  # a tensor's key is its identity
+
+    def collect_written(self) -> None:
+        """Moves what was written into the sinks into the gradient of `masters`."""
+        assert self.masters.grad is not None
+        self.masters.grad[: self._n_halved].copy_(self._written)
 
     def collect_gradients(self) -> None:
         """Moves the gradients of `computing` into that of `masters`."""

@@ -28,7 +28,7 @@ from safetensors.torch import save as save_tensors
 from vae_core import data, exports, latent, pulse, runs
 from vae_core.config import RunConfig
 from vae_core.devices import (
-    keep_freed_memory,
+    prepare_training,
     resolve_device,
     resolve_precision,
     worker_threads,
@@ -113,7 +113,6 @@ def train_run(path: Path, *, download: bool = False) -> Iterator[Event]:
         RunError: Another process trains it, it has finished, or it cannot be written.
         PlaygroundError: As the data set, the settings and the loss have it.
     """
-    keep_freed_memory()
     with locked(path), pulse.beating(path) as heart:
         sweep(path)
         card = runs.read_card(path)
@@ -148,7 +147,7 @@ class Halted(Exception):
 
 def _train(path: Path, card: runs.Card, heart: pulse.Pulse, *, download: bool) -> Iterator[Event]:
     # the number of threads decides the order of additions, so it belongs to the run
-    torch.set_num_threads(card.threads)
+    prepare_training(card.threads)
     settings = card.config.data
     images = data.load(settings, "train", download=download)
     held_out = data.load(settings, "held-out")

@@ -27,11 +27,10 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     import torch
 
     from vae_core.data import load
-    from vae_core.devices import keep_freed_memory, worker_threads
+    from vae_core.devices import prepare_training, worker_threads
     from vae_core.training import EpochEnd, Trainer
 
-    torch.set_num_threads(worker_threads())
-    keep_freed_memory()
+    prepare_training(worker_threads())
     network = DenseConfig(encoder_widths=ENCODER[1:], decoder_widths=DECODER[:-1])
     config = RunConfig(
         model=ModelConfig(family="vae", network=network, latent_dim=LATENT_DIM),

@@ -34,11 +34,10 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     import torch
 
     from vae_core.data import load
-    from vae_core.devices import keep_freed_memory, worker_threads
+    from vae_core.devices import prepare_training, worker_threads
     from vae_core.training import Trainer
 
-    torch.set_num_threads(worker_threads())
-    keep_freed_memory()
+    prepare_training(worker_threads())
     images, held_out, test = (load("mnist", split) for split in ("train", "held-out", "test"))
     x, y = torch.from_numpy(test.x).float() / 255, torch.from_numpy(test.y)
     rungs = []

@@ -23,6 +23,7 @@ class Peer:
     batch_size: int
     learning_rate: float
     limit: float
+    glorot: bool = False  # whether its layers begin as Keras' do
 
 
 def peers() -> dict[str, Peer]:
@@ -71,6 +72,7 @@ def peers() -> dict[str, Peer]:
             batch_size=128,
             learning_rate=1e-3,
             limit=1.0,
+            glorot=True,
         ),
     }
 
@@ -98,7 +100,11 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     sides = take_turns(
         {
             "peer": (peer.script, python, settings),
-            "ours": ("ours.py", Path(sys.executable), {"config": config.to_json()}),
+            "ours": (
+                "ours.py",
+                Path(sys.executable),
+                {"config": config.to_json(), "glorot": peer.glorot},
+            ),
         },
         epochs=arguments.epochs,
     )
