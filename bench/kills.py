@@ -19,9 +19,11 @@ from typing import Any
 from bench import NotPossible
 from bench.stage import ROOT, say
 from vae_core import jobs, live, pulse, runs
+from vae_core.errors import CheckpointError, PlaygroundError
 from vae_core.recipes import recipe
 
 PATIENCE_S = 900.0
+LOOKS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,8 +113,8 @@ def _check(path: Path, before: int, found: list[str]) -> int:
         found.append(f"{path.name}: {before} epochs were done, {card.epochs_done} are")
     if card.epochs_done:
         try:
-            runs.open_run(path).model()
-        except runs.PlaygroundError as error:
+            _open(path)
+        except PlaygroundError as error:
             found.append(str(error))
         lines = [line for line in runs.read_history(path) if line.get("epoch")]
         if len(lines) < card.epochs_done:
@@ -129,6 +131,22 @@ def _check(path: Path, before: int, found: list[str]) -> int:
             except ValueError:
                 found.append(f"{name} is not readable")
     return card.epochs_done
+
+
+def _open(path: Path) -> None:
+    """Opens a run as a screen does, which is drawn again when training has gone on meanwhile.
+
+    Raises:
+        PlaygroundError: Its weights are not sound, or it is never at rest.
+    """
+    for attempt in range(LOOKS):
+        try:
+            runs.open_run(path).model()
+        except CheckpointError as error:
+            if error.key != "weights-replaced" or attempt == LOOKS - 1:
+                raise
+        else:
+            return
 
 
 def _wait(until: Any) -> None:

@@ -139,6 +139,10 @@ MESSAGES: Mapping[str, str] = {
         "The weights of the run {path} do not fit its card ({reason}): restore the right "
         "weights.safetensors or train again."
     ),
+    "weights-replaced": (
+        "Training has replaced the weights of the run {path} since the run was opened: open it "
+        "again."
+    ),
     "moments-damaged": (
         "What the run {path} kept of its training is damaged ({name}): restore the file or train "
         "again."

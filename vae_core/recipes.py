@@ -237,6 +237,22 @@ _ALL = (
         ),
     ),
     Recipe(
+        name="vae-narrow-fast",
+        summary="The narrow, deep VAE in fewer, longer steps, for two cores and three minutes.",
+        source="Ours: twice the batch and the rate for half the epochs.",
+        differs="",
+        config=RunConfig(
+            model=ModelConfig(family="vae", network=_RESIDUAL),
+            train=TrainConfig(
+                epochs=60,
+                batch_size=256,
+                learning_rate=2e-3,
+                weight_decay=0.01,
+                clip_norm=100.0,
+            ),
+        ),
+    ),
+    Recipe(
         name="vae-deep-64px",
         summary="The deep convolutional VAE for pictures of 64 pixels.",
         source="Conv 32-64-128-256-512, kernel 3, stride 2, BatchNorm, LeakyReLU, mirrored, last "

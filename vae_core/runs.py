@@ -144,8 +144,7 @@ class Run:
         tensors, digest = read_weights(self.path, self.card)
         if digest != self.weights_sha256:
             # addresses that browsers keep for ever name the digest: never decode others under it
-            reason = "training has replaced them since the run was opened"
-            raise CheckpointError("weights-mismatch", path=self.path.name, reason=reason)
+            raise CheckpointError("weights-replaced", path=self.path.name)
         model.load_state_dict(tensors)
         return model.eval().requires_grad_(False)
 

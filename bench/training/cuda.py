@@ -7,7 +7,7 @@ from typing import Any
 from bench.stage import say
 from vae_core.recipes import RECIPES
 
-RECIPE = "vae-narrow-deep"
+RECIPE = "vae-narrow-fast"
 EPOCHS, LIMIT_S = 30, 5.0
 BATCHES = (64, 128, 256, 512, 1024, 2048, 4096)
 

@@ -14,7 +14,7 @@ from typing import Any
 from bench.stage import say
 from vae_core.recipes import RECIPES
 
-RECIPE = "vae-narrow-deep"
+RECIPE = "vae-narrow-fast"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Rung:
     epochs: int
 
 
-RUNGS = (Rung(150.0, 12.0, 3), Rung(140.0, 40.0, 11), Rung(133.0, 180.0, 55))
+RUNGS = (Rung(150.0, 12.0, 4), Rung(140.0, 40.0, 13), Rung(133.0, 180.0, 60))
 
 
 def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
