@@ -37,7 +37,7 @@ def sentences(answer: Answer) -> Answer:
 
 def found_run(run_id: str, digest: str) -> Run:
     """Returns the run that an address names, if its weights are still the ones named too."""
-    found = next((run for run in resources.runs() if run.id == run_id), None)
+    found = resources.find_run(run_id)
     if found is None:
         raise NotFoundError(f"There is no run named {run_id!r}: choose one from the list.")
     if isinstance(found, BrokenRun):

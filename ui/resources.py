@@ -78,10 +78,7 @@ def runs() -> tuple[Run | BrokenRun, ...]:
 
     Only that one: a training changes its own after every epoch, while everybody looks at the list.
     """
-    return tuple(
-        _runs.get(_fingerprint(path), lambda path=path: run_folders.open_or_tell(path))
-        for path in run_folders.run_folders()
-    )
+    return tuple(_opened(path) for path in run_folders.run_folders())
 
 
 def run(run_id: str) -> Run:
@@ -90,12 +87,25 @@ def run(run_id: str) -> Run:
     Raises:
         PlaygroundError: There is none, or its folder cannot be read.
     """
-    for found in runs():
-        if found.id == run_id:
-            if isinstance(found, BrokenRun):
-                raise found.error
-            return found
-    raise RunError("run-missing", path=run_id)
+    found = find_run(run_id)
+    if found is None:
+        raise RunError("run-missing", path=run_id)
+    if isinstance(found, BrokenRun):
+        raise found.error
+    return found
+
+
+def find_run(run_id: str) -> Run | BrokenRun | None:
+    """Returns what `runs` lists under that id, if anything.
+
+    No other run is read: who looks at one does not wait for those that train.
+    """
+    named = (path for path in run_folders.run_folders() if path.name == run_id)
+    return next((_opened(path) for path in named), None)
+
+
+def _opened(folder: Path) -> Run | BrokenRun:
+    return _runs.get(_fingerprint(folder), lambda: run_folders.open_or_tell(folder))
 
 
 def session(run: Run) -> Session:

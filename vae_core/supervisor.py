@@ -1,9 +1,9 @@
 """Starts the workers of the queue, watches their heartbeats and takes care of the dead.
 
-A worker is `python -m vae_core.worker RUN`, a process that outlives whoever started it, or where a
-cluster is named an actor of Ray (`cluster`). Of all supervisors of a machine, or of a cluster, over
-one folder one is at work, the one that holds the lock; when its process ends, another takes over,
-and finds the workers by the locks that they hold.
+A worker is `python -m vae_core.background RUN`, a process that outlives whoever started it, or
+where a cluster is named an actor of Ray (`cluster`). Of all supervisors of a machine, or of a
+cluster, over one folder one is at work, the one that holds the lock; when its process ends, another
+takes over, and finds the workers by the locks that they hold.
 """
 
 import os
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from vae_core.jobs import (
     is_held,
     queue_lock,
     read_state,
+    read_ticket,
     write_ticket,
 )
 from vae_core.worker import LOG
@@ -149,10 +151,15 @@ class Supervisor:
             return
         ended = self._reap()
         with queue_lock(self.folder):
+            status = {path: read_state(path).get("status") for path in live}
             for path in live:
-                with suppress(PlaygroundError):
-                    self._look_after(jobs.job(path), ended=path in ended)
-            if any(read_state(path).get("status") in WAITING for path in live):
+                if status[path] in BUSY:
+                    with suppress(PlaygroundError):
+                        self._look_after(jobs.job(path), ended=path in ended)
+                    status[path] = read_state(path).get("status")
+            busy = [path for path in live if status[path] in BUSY]
+            # a class that waits is not read for nothing
+            if any(one in WAITING for one in status.values()) and self._has_room(busy):
                 self._fill_places()
 
     def _leads(self) -> bool:
@@ -265,6 +272,11 @@ class Supervisor:
         reason = error.get("reason", "")
         worker.write_state(one.path, "failed", one.card, error=error, reason=reason)
 
+    def _has_room(self, busy: Sequence[Path]) -> bool:
+        tickets = [read_ticket(path) for path in busy]
+        here = sum(ticket is not None and ticket.host == self.host for ticket in tickets)
+        return here < sum(jobs.places(self.folder).values())
+
     def _fill_places(self) -> None:
         found = jobs.jobs(self.folder)
         busy = [j for j in found if j.status in BUSY and j.ticket and j.ticket.host == self.host]
@@ -329,7 +341,7 @@ def _spawn(path: Path, device: str, slot: int) -> subprocess.Popen[bytes]:
     with (path / LOG).open("ab") as log:
         # a session of its own: Ctrl-C at the server's terminal is not meant for it
         return subprocess.Popen(
-            [sys.executable, "-m", "vae_core.worker", str(path.absolute())],
+            [sys.executable, "-m", "vae_core.background", str(path.absolute())],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -26,6 +26,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from vae_core import data, exports, latent, pulse, runs
+from vae_core.background import stand_back
 from vae_core.config import RunConfig
 from vae_core.devices import (
     prepare_training,
@@ -45,7 +46,6 @@ KEPT_EPOCHS = 15  # of a longer training every second epoch is kept, or every th
 LOOK_S = 2.0  # between two looks at a training that nobody keeps, but those who watch see
 LOCK_PATIENCE_S = 0.25
 MAX_THREADS = 256  # that are believed of a machine which cannot be asked
-NICENESS = 10  # a server's answers come first; LATENT_NICE says otherwise
 
 
 def create_run(
@@ -383,17 +383,6 @@ def command_line(arguments: list[str]) -> str:
     return shlex.join(["python", "-m", "vae_core", *arguments])
 
 
-def _stand_back() -> None:
-    """Gives the processor to whoever else wants it: training can wait, a click cannot."""
-    wished = os.environ.get("LATENT_NICE", "")
-    niceness = min(int(wished), 19) if wished.isdecimal() else NICENESS
-    if hasattr(os, "nice"):
-        os.nice(niceness)
-    with suppress(OSError):
-        # Linux shares out time between sessions first, and a worker has a session of its own
-        Path("/proc/self/autogroup").write_text(str(niceness))
-
-
 def main() -> None:
     """Trains the run folder that is named on the command line; prints a line an epoch on stderr."""
     parser = argparse.ArgumentParser(prog="python -m vae_core.worker", description=__doc__)
@@ -407,7 +396,7 @@ def work(path: Path) -> None:
     Raises:
         PlaygroundError: As `train_run`.
     """
-    _stand_back()
+    stand_back()
     for event in train_run(path):
         if isinstance(event, EpochEnd):
             print(f"epoch {event.epoch}: {event.held_out.total:.2f} nats", file=sys.stderr)
