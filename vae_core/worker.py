@@ -191,12 +191,14 @@ def _train(path: Path, card: runs.Card, heart: pulse.Pulse, *, download: bool) -
         if isinstance(event, EpochEnd):
             name = f"{event.epoch:04d}"
             due = card.keeps == "all" and time.monotonic() - looked >= LOOK_S
+            due = due or is_kept(event.epoch, card)
             look = {}
-            if due or is_kept(event.epoch, card):
+            if due:
                 look, looked = keep_look(path, trainer, name), time.monotonic()
             history.append({**_history_line(event), **look})
             card = _save(path, card, event, history)
-            _forget_passing(path, card, name)
+            if due:  # the one before has been there for those who watch until now
+                _forget_passing(path, card, name)
             begun = time.monotonic()
         elif isinstance(event, Snapshot):
             if card.keeps == "all":

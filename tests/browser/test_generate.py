@@ -75,7 +75,7 @@ def test_a_grid_is_walked_by_keys(open_page):
 
 def test_draws_change_with_seed_source_and_temperature(open_page):
     page = opened(open_page, "samples", PRINT, run="vae-keras-dense", other="ae-shallow")
-    assert page.locator(PRINT).count() == 2
+    page.wait_for_selector(f"{PRINT} >> nth=1")
     changes(page, PRINT, lambda: page.locator(".st-key-next-seed button").click())
     assert "seed=1" in page.url
     changes(page, PRINT, lambda: choose(page, "from", "Near the codes"))

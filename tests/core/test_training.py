@@ -464,6 +464,21 @@ def test_who_watches_sees_epochs_that_are_not_kept_and_they_are_gone_in_the_end(
     assert seen == [["0001"], ["0002"], ["0003"], ["0003", "0004"], ["0003", "0005"]]
 
 
+def test_what_those_who_watch_see_stays_until_there_is_something_newer(
+    small_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "KEPT_EPOCHS", 2)
+    monkeypatch.setattr(worker, "LOOK_S", 3600.0)
+    path = tmp_path / "watched"
+    worker.create_run(path, small_config(epochs=5), recipe="small", device="cpu", threads=1)
+    seen = [
+        sorted(f.stem for f in (path / runs.FRAMES).glob("000[1-9].png"))
+        for event in worker.train_run(path)
+        if isinstance(event, EpochEnd)
+    ]
+    assert seen == [["0001"], ["0001"], ["0003"], ["0003"], ["0003", "0005"]]
+
+
 def test_gradients_are_shortened_to_the_norm_that_is_wanted(
     small_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
