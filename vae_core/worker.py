@@ -13,7 +13,7 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -185,7 +185,7 @@ def _train(path: Path, card: runs.Card, heart: pulse.Pulse, *, download: bool) -
         if trainer.epochs_done and line["epoch"] <= trainer.epochs_done
     ]
     begun = last = time.monotonic()
-    looked = -math.inf
+    looked, looks = -math.inf, list[str]()
     for event in trainer.epochs():
         heart.work()
         if isinstance(event, EpochEnd):
@@ -197,8 +197,9 @@ def _train(path: Path, card: runs.Card, heart: pulse.Pulse, *, download: bool) -
                 look, looked = keep_look(path, trainer, name), time.monotonic()
             history.append({**_history_line(event), **look})
             card = _save(path, card, event, history)
-            if due:  # the one before has been there for those who watch until now
-                _forget_passing(path, card, name)
+            if due:  # browsers may still ask for the look before
+                looks = [*looks[-1:], name]
+                _forget_passing(path, card, [name] if card.finished else looks)
             begun = time.monotonic()
         elif isinstance(event, Snapshot):
             if card.keeps == "all":
@@ -255,11 +256,11 @@ def is_kept(epoch: int, card: runs.Card) -> bool:
     return card.keeps == "all" and epoch % -(-epochs // KEPT_EPOCHS) == 0
 
 
-def _forget_passing(path: Path, card: runs.Card, newest: str) -> None:
-    """Removes looks that were only for those who watch, but for the newest."""
+def _forget_passing(path: Path, card: runs.Card, shown: Sequence[str]) -> None:
+    """Removes looks that were only for those who watch, but for those still shown."""
     for file in (path / runs.LATENTS).glob("[0-9]*.safetensors"):
         epoch = int(file.stem[:4])
-        if epoch and file.stem != newest and not is_kept(epoch, card):
+        if epoch and file.stem not in shown and not is_kept(epoch, card):
             (path / runs.FRAMES / f"{file.stem}.png").unlink(missing_ok=True)
             file.unlink(missing_ok=True)
 
