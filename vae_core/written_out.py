@@ -1,7 +1,7 @@
 """The training step of a dense model with its gradients written out, for a CPU.
 
-Such a network is small: autograd's graph, and its hundred operations on a few numbers each, take a
-third of a step. Here the chain rule is applied by hand, layer by layer, in the arithmetic that
+Such a network is small: autograd's graph, and its hundred operations on a few numbers each, take up
+to a third of a step. Here the chain rule is applied by hand, layer by layer, in the arithmetic that
 autocast would choose; each gradient is written where the optimizer's are collected. Whatever is
 not a stack of dense layers with the plain objective is left to autograd (see `can_write_out`).
 """

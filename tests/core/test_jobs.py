@@ -287,6 +287,21 @@ def test_no_more_start_than_there_are_places(
     assert [j.status for j in jobs.jobs(folder)] == ["starting"] * 2 + ["queued"] * 2
 
 
+def test_those_who_wait_are_read_only_when_there_is_a_place(
+    ask: Ask, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_spawn", NoWorker)
+    for i in range(3):
+        ask(request=str(i))
+    keeper = Supervisor(folder)
+    keeper.tick()
+    (busy,) = [j.path for j in jobs.jobs(folder) if j.status == "starting"]
+    read, job = [], jobs.job
+    monkeypatch.setattr(jobs, "job", lambda path: read.append(path) or job(path))
+    keeper.tick()
+    assert set(read) == {busy}
+
+
 def test_of_many_supervisors_one_is_at_work(ask: Ask, folder: Path) -> None:
     ask()
     keepers = [Supervisor(folder) for _ in range(4)]

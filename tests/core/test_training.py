@@ -450,39 +450,45 @@ def test_a_long_training_keeps_evenly_spread_epochs_and_the_last(small_config: M
     assert all(worker.is_kept(epoch, short) for epoch in range(1, 16))
 
 
-def test_who_watches_sees_epochs_that_are_not_kept_and_they_are_gone_in_the_end(
-    small_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("look_s", "expected"),
+    [
+        (0.0, ["1", "1 2", "2 3", "3 4", "3 5"]),  # those of epochs 1, 2 and 4 are not kept
+        (3600.0, ["1", "1", "1 3", "1 3", "3 5"]),
+    ],
+    ids=["every epoch is looked at", "an epoch passes unseen"],
+)
+def test_a_passing_look_stays_until_the_second_next_and_is_gone_in_the_end(
+    small_config: MakeConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    look_s: float,
+    expected: list[str],
 ) -> None:
     monkeypatch.setattr(worker, "KEPT_EPOCHS", 2)
-    monkeypatch.setattr(worker, "LOOK_S", 0.0)
+    monkeypatch.setattr(worker, "LOOK_S", look_s)
     path = tmp_path / "watched"
     worker.create_run(path, small_config(epochs=5), recipe="small", device="cpu", threads=1)
     seen = []
     for event in worker.train_run(path):
         if isinstance(event, EpochEnd):
-            seen.append(sorted(f.stem for f in (path / runs.FRAMES).glob("000[1-9].png")))
-    assert seen == [
-        ["0001"],
-        ["0001", "0002"],
-        ["0002", "0003"],
-        ["0003", "0004"],
-        ["0003", "0005"],
-    ]
+            looks = sorted(f.stem for f in (path / runs.FRAMES).glob("000[1-9].png"))
+            seen.append(" ".join(str(int(name)) for name in looks))
+    assert seen == expected
 
 
-def test_what_those_who_watch_see_stays_until_there_is_something_newer(
-    small_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worker, "KEPT_EPOCHS", 2)
-    monkeypatch.setattr(worker, "LOOK_S", 3600.0)
-    path = tmp_path / "watched"
-    worker.create_run(path, small_config(epochs=5), recipe="small", device="cpu", threads=1)
-    seen = [
-        sorted(f.stem for f in (path / runs.FRAMES).glob("000[1-9].png"))
-        for event in worker.train_run(path)
-        if isinstance(event, EpochEnd)
-    ]
-    assert seen == [["0001"], ["0001"], ["0001", "0003"], ["0001", "0003"], ["0003", "0005"]]
+@pytest.mark.skipif(
+    not torch.set_flush_denormal(False), reason="this processor cannot flush denormal numbers"
+)
+def test_a_process_made_ready_for_training_computes_with_no_denormal_numbers() -> None:
+    program = (
+        "import torch; from vae_core.devices import prepare_training; prepare_training(2);"
+        "x = torch.full((2_000_000,), 1e-38); print(int((x * 0.1 != 0).sum()))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "0"
 
 
 def test_gradients_are_shortened_to_the_norm_that_is_wanted(

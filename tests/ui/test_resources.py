@@ -5,7 +5,9 @@ import time
 
 import pytest
 
+from ui import resources
 from ui.resources import Memory
+from vae_core import runs
 
 
 def test_a_key_is_made_once_even_when_many_ask_at_the_same_time():
@@ -47,3 +49,14 @@ def test_the_longest_unused_is_forgotten_first():
     memory.get("c", lambda: "c")
     assert memory.get("a", lambda: "again") == "a"
     assert memory.get("b", lambda: "again") == "again"
+
+
+def test_who_asks_for_one_run_reads_no_other(monkeypatch):
+    read, open_or_tell = [], runs.open_or_tell
+    monkeypatch.setattr(resources, "_runs", Memory(64))
+    monkeypatch.setattr(runs, "open_or_tell", lambda p: read.append(p.name) or open_or_tell(p))
+    found = resources.find_run("vae-shallow")
+    assert found is not None
+    assert found.id == "vae-shallow"
+    assert read == ["vae-shallow"]
+    assert resources.find_run("no-such-run") is None
