@@ -360,6 +360,11 @@ def _kept(film: Film) -> dict[str, str]:
     return FOREVER if film.final else NEVER
 
 
+def passed() -> Response:
+    """The answer for a moment that a training keeps no more: it had it only for those who watch."""
+    return Response(status_code=204, headers=NEVER)
+
+
 def routes_of(prefix: str, found: Callable[[Request], Film]) -> list[Route]:
     """The routes below a prefix at which the parts of the film that is found there are fetched."""
 
@@ -372,12 +377,19 @@ def routes_of(prefix: str, found: Callable[[Request], Film]) -> list[Route]:
     def codes(request: Request) -> Response:
         film = found(request)
         body = np.ascontiguousarray(film.codes, "<f2").tobytes()
-        return Response(body, media_type="application/octet-stream", headers=_kept(film))
+        # a film that grows may have changed since its content was told
+        order = {"Moments": ",".join(moment["name"] for moment in film.moments)}
+        return Response(body, media_type="application/octet-stream", headers=_kept(film) | order)
 
     @sentences
     def frame(request: Request) -> Response:
         film = found(request)
-        png = film.sheet(request.path_params["name"])
+        try:
+            png = film.sheet(request.path_params["name"])
+        except RunError:
+            if film.final:
+                raise
+            return passed()
         return Response(png, media_type="image/png", headers=_kept(film))
 
     @sentences

@@ -4,6 +4,7 @@ They are read from the run's folder, whatever its weights are at, by the run's i
 made once for each new moment, however many watch; a browser fetches of it what it does not have.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,8 @@ from vae_core.errors import PlaygroundError, RunError
 from vae_core.jobs import Job
 from vae_core.runs import Run
 from vae_core.thumbnails import codes_png
+
+ATTEMPTS = 3  # to read all moments between two changes
 
 _films: resources.Memory[Film] = resources.Memory(48)
 _newest: resources.Memory[str | None] = resources.Memory(512)
@@ -51,10 +54,10 @@ def film(job: Job) -> Film:
     Raises:
         PlaygroundError: It kept nothing yet, or its data set is not at hand.
     """
-    try:
-        return _film_now(job)
-    except RunError:  # a moment that was only for those who watch went away while it was read
-        return _film_now(job)
+    for _ in range(ATTEMPTS - 1):
+        with suppress(RunError):  # a moment only for those who watch went away while it was read
+            return _film_now(job)
+    return _film_now(job)
 
 
 def _film_now(job: Job) -> Film:
@@ -114,7 +117,7 @@ def _codes(request: Request) -> Response:
     found = _film(request)
     names = [moment["name"] for moment in found.moments]
     if request.path_params["name"] not in names:
-        raise NotFoundError("There is no such moment.")
+        return films.passed()
     codes = found.codes[names.index(request.path_params["name"])]
     body = np.ascontiguousarray(codes, "<f2").tobytes()
     return Response(body, media_type="application/octet-stream", headers=NEVER)

@@ -101,6 +101,39 @@ def test_the_plane_follows_the_training_and_tells_which_image_a_point_is(open_pa
 
 
 @pytest.mark.slow
+def test_moments_that_have_passed_before_they_were_asked_for_are_left_out(open_page):
+    page = open_page("/train?recipe=vae-shallow", ready=False)
+    page.set_default_timeout(PATIENCE_MS)
+    passed = []
+
+    def answer(route):
+        name = re.search("codes/(.+)[.]f16", route.request.url)[1]
+        if passed and name not in passed:
+            route.continue_()
+        else:
+            passed.append(name)
+            route.fulfill(status=204)
+
+    page.route("**/api/live/*/codes/*", answer)
+    page.route("**/api/live/*/frames/*", lambda route: route.fulfill(status=204))
+    ask(page, epochs=5000)
+    start(page)
+    page.wait_for_selector(PLANE)
+    page.evaluate(
+        """() => {
+            const { dataset } = document.querySelector("[data-testid=time-machine]");
+            window.shown = new Set();
+            setInterval(() => window.shown.add(dataset.moment), 20);
+        }"""
+    )
+    page.wait_for_function("window.shown.size >= 3")
+    assert passed
+    assert not set(passed) & set(page.evaluate("[...window.shown]"))
+    page.locator(".st-key-job-stop button").click()
+    page.wait_for_selector("text=/Stopped after \\d+ of 5000 epochs/")
+
+
+@pytest.mark.slow
 def test_a_sweep_is_started_watched_and_its_dots_open_its_runs(open_page):
     page = open_page("/train?how=sweep", ready=False)
     page.set_default_timeout(PATIENCE_MS)

@@ -192,13 +192,15 @@ def cookie(number: int) -> str:
 
 @pytest.mark.slow
 def test_visitors_are_shared_out_and_each_stays_with_a_server(front: Proxy) -> None:
-    before = len(served_by(front, "/api/health"))
-    for number in [*range(40), *range(40)]:
-        asked(front, "/api/health", Cookie=f"a=b; {cookie(number)}; c=d")
-    servers = served_by(front, "/api/health", before + 80)[before:]
-    assert servers[:40] == servers[40:]
-    assert all(servers[:40].count(one) >= 5 for one in set(servers))
-    assert len(set(servers)) == 2
+    paths = [f"/api/runs/of-visitor-{number}/none/map.json" for number in range(40)]
+    for number, path in [*enumerate(paths), *enumerate(paths)]:
+        with pytest.raises(urllib.error.HTTPError):
+            asked(front, path, Cookie=f"a=b; {cookie(number)}; c=d")
+    visits = [served_by(front, path, 2) for path in paths]
+    assert all(len(servers) == 2 and len(set(servers)) == 1 for servers in visits)
+    firsts = [servers[0] for servers in visits]
+    assert len(set(firsts)) == 2
+    assert all(firsts.count(one) >= 5 for one in set(firsts))
 
 
 @pytest.mark.slow

@@ -56,6 +56,8 @@ def test_a_film_grows_and_what_was_there_stays_where_it_was(
     before = first.json()
     assert before["grows"]
     seen = points(client, before)
+    told = client.get(before["codes"]).headers["moments"].split(",")
+    assert told == [moment["name"] for moment in before["moments"]]
     next(training)
     after = client.get("/api/live/live/film.json").json()
     names = [moment["name"] for moment in after["moments"]]
@@ -71,6 +73,26 @@ def test_a_film_grows_and_what_was_there_stays_where_it_was(
     job = jobs.job(tmp_path / "live")
     assert live_films.newest(job) == "0003"
     assert live_films.film(job).moments[-1]["name"] == "0003"
+
+
+def test_a_moment_that_has_passed_is_no_mistake_of_who_asks_for_it(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LOOK_S", 0.0)
+    monkeypatch.setattr(worker, "KEPT_EPOCHS", 1)
+    training = begin(tmp_path)
+    next(training)
+    first = client.get("/api/live/live/film.json").json()["moments"][-1]
+    assert first["name"] == "0001"
+    assert client.get(first["sheet"]).status_code == 200
+    for _ in training:
+        pass
+    names = [one["name"] for one in client.get("/api/live/live/film.json").json()["moments"]]
+    assert "0001" not in names
+    for passed in (first["sheet"], "/api/live/live/codes/0001.f16"):
+        answer = client.get(passed)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert answer.headers["cache-control"] == "no-store"
 
 
 def test_the_image_behind_a_point_is_the_one_that_was_encoded(

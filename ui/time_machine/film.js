@@ -4,6 +4,7 @@ import { get } from "../latent_map/api.js";
 import { bytesOf } from "../latent_map/picture.js";
 
 const AT_ONCE = 4; // sheets that are fetched at the same time
+const PASSED = 204; // of a moment that a training has kept only until it had newer ones
 
 /** The numbers that half floats (IEEE 754 binary16) hold; few browsers read them by themselves. */
 export function floatsOf(buffer) {
@@ -23,11 +24,19 @@ export function floatsOf(buffer) {
 export class Film {
   static async load({ address, name }, texts, signal) {
     const content = await (await get(`${address}/film.json`, { texts, signal })).json();
-    const buffer = await (await get(content.codes, { texts, signal })).arrayBuffer();
-    const floats = floatsOf(buffer);
+    const response = await get(content.codes, { texts, signal });
+    const order = response.headers.get("Moments").split(",");
+    const floats = floatsOf(await response.arrayBuffer());
     const size = 2 * content.n;
-    const points = content.moments.map((_, i) => floats.subarray(i * size, (i + 1) * size));
-    return new Film(address, name, content, points);
+    const points = new Map(order.map((moment, i) => [moment, floats.subarray(i * size, (i + 1) * size)]));
+    return Film.of(address, name, content, (moment) => points.get(moment));
+  }
+
+  /** A film of the moments whose points are there: a training may have moved on meanwhile. */
+  static of(address, name, content, pointsOf) {
+    const moments = content.moments.filter((moment) => pointsOf(moment.name));
+    const home = content.grows ? moments.length - 1 : content.home;
+    return new Film(address, name, { ...content, moments, home }, moments.map((moment) => pointsOf(moment.name)));
   }
 
   constructor(address, name, content, points) {
@@ -50,12 +59,12 @@ export class Film {
       const place = content.moments.findIndex(({ at }) => at > before.at);
       content.moments.splice(place < 0 ? content.moments.length : place, 0, before);
     }
-    const points = await Promise.all(content.moments.map(async ({ name }) => {
-      if (known.has(name)) return this.points[known.get(name)];
+    const points = new Map(this.moments.map(({ name }, i) => [name, this.points[i]]));
+    await Promise.all(content.moments.filter(({ name }) => !known.has(name)).map(async ({ name }) => {
       const response = await get(`${this.address}/codes/${name}.f16`, { texts, signal });
-      return floatsOf(await response.arrayBuffer());
+      if (response.status !== PASSED) points.set(name, floatsOf(await response.arrayBuffer()));
     }));
-    const film = new Film(this.address, this.name, { ...content, home: points.length - 1 }, points);
+    const film = Film.of(this.address, this.name, content, (moment) => points.get(moment));
     film.pictures = this.pictures;
     film.moments.forEach(({ name }, i) => {
       const sheet = known.has(name) && this.sheets.get(known.get(name));
@@ -144,8 +153,9 @@ export class Film {
       .map(([, i]) => i);
     const fetchSome = async () => {
       for (let i = order.shift(); i !== undefined; i = order.shift()) {
-        const blob = await (await get(this.moments[i].sheet, { texts, signal })).blob();
-        this.sheets.set(i, await createImageBitmap(blob));
+        const response = await get(this.moments[i].sheet, { texts, signal });
+        if (response.status === PASSED) continue;
+        this.sheets.set(i, await createImageBitmap(await response.blob()));
         arrived(i);
       }
     };
