@@ -8,6 +8,7 @@ console.
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from vae_core import jobs, pulse
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = (
@@ -38,8 +41,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the app, started as the README says, with the shipped runs only."""
-    with serving(tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("server")) as address:
+    with (
+        shelf_of_runs(tmp_path_factory.mktemp("server") / "runs") as runs,
+        serving(runs, runs.parent) as address,
+    ):
         yield address
+
+
+@contextmanager
+def shelf_of_runs(folder: Path) -> Iterator[Path]:
+    """A new folder of runs; workers outlive servers, and here nobody may outlive the tests."""
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        for path in jobs.folders(folder):
+            beat = pulse.read_beat(path)
+            if beat and pulse.alive(beat.pid, beat.born):
+                os.kill(beat.pid, signal.SIGKILL)
 
 
 def free_port() -> int:

@@ -4,15 +4,12 @@ A server that is started anew knows nothing of the sessions before it, which is 
 minutes of sleep take away: Streamlit keeps a session that has lost its browser for two.
 """
 
-import os
 import re
-from contextlib import ExitStack
 
 import pytest
 
-from tests.browser.conftest import free_port, serving
+from tests.browser.conftest import free_port, serving, shelf_of_runs
 from tests.browser.test_train import PATIENCE_MS, PLANE, ask, start
-from vae_core import jobs, pulse
 
 MOMENT = "document.querySelector('[data-testid=time-machine]').dataset.moment"
 DONE = re.compile(r"(\d+) of 5000 epochs done")
@@ -27,11 +24,9 @@ def done(page) -> int:
 def test_a_page_that_slept_while_the_server_was_restarted_shows_the_training_again(
     chromium, tmp_path
 ) -> None:
-    port, runs = free_port(), tmp_path / "runs"
-    runs.mkdir()
-    with ExitStack() as stack:
-        stack.callback(end_workers, runs)
-        page = stack.enter_context(chromium.new_context()).new_page()
+    port = free_port()
+    with shelf_of_runs(tmp_path / "runs") as runs, chromium.new_context() as context:
+        page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         with serving(runs, tmp_path, port) as address:
             page.goto(f"{address}/train?recipe=vae-shallow")
@@ -56,10 +51,3 @@ def test_a_page_that_slept_while_the_server_was_restarted_shows_the_training_aga
             assert done(again) > before
             again.locator(".st-key-job-stop button").click()
             again.wait_for_selector("text=/Stopped after \\d+ of 5000 epochs/")
-
-
-def end_workers(runs) -> None:
-    for path in jobs.folders(runs):  # a test that failed leaves nobody at work
-        beat = pulse.read_beat(path)
-        if beat and pulse.alive(beat.pid, beat.born):
-            os.kill(beat.pid, 9)

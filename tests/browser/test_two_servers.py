@@ -4,19 +4,22 @@ import re
 
 import pytest
 
-from tests.browser.conftest import serving
+from tests.browser.conftest import serving, shelf_of_runs
 from tests.browser.test_train import PATIENCE_MS, PLANE, ask, start
 
 
 @pytest.mark.slow
 def test_a_training_of_one_server_is_watched_paused_and_taken_over_by_the_other(chromium, tmp_path):
-    for name in ("one", "two", "runs"):
+    for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    context = chromium.new_context()  # a browser: its cookie is known to both
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    with serving(tmp_path / "runs", tmp_path / "two") as two:
-        with serving(tmp_path / "runs", tmp_path / "one") as one:
+    with (
+        shelf_of_runs(tmp_path / "runs") as runs,
+        chromium.new_context() as context,  # a browser: its cookie is known to both
+        serving(runs, tmp_path / "two") as two,
+    ):
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        with serving(runs, tmp_path / "one") as one:
             page.goto(f"{one}/train?recipe=vae-shallow")
             ask(page, epochs=5000)
             start(page)
@@ -34,4 +37,3 @@ def test_a_training_of_one_server_is_watched_paused_and_taken_over_by_the_other(
         page.locator(".st-key-job-stop button").click()
         page.wait_for_selector("text=/Stopped after \\d+ of 5000 epochs/")
         assert re.search("run=vae-shallow-", page.url)
-    context.close()
