@@ -182,8 +182,8 @@ class Trainer:
             batch = order[step * train.batch_size : (step + 1) * train.batch_size]
             with self._layer_randomness(number):
                 rate = learning_rate(train, number, steps)
-                sums += self._step(batch, rate, number) * len(batch)
-            seen += len(batch)
+                sums.add_(self._step(batch, rate, number), alpha=batch.shape[0])
+            seen += batch.shape[0]
             if time.monotonic() - last >= PROGRESS_INTERVAL_S:
                 last = time.monotonic()
                 yield Progress(epoch, step + 1, steps)
@@ -209,7 +209,8 @@ class Trainer:
 
     def _take(self, rows: Tensor, noise: Generator) -> Tensor:
         x = _pixels(self._x.index_select(0, rows))
-        condition = self._condition(self._y.index_select(0, rows))
+        told = self.config.model.n_classes > 0
+        condition = self._condition(self._y.index_select(0, rows)) if told else None
         if self._written_out is not None:
             assert isinstance(self._beta, float)
             seen = self._noisy(x, noise)

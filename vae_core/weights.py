@@ -54,6 +54,8 @@ class FlatWeights:
         self.masters = nn.Parameter(flat)
         self.masters.grad = torch.zeros_like(flat)
         self._gradients = _views(self.masters.grad, learned)
+        self._rounded_masters = self.masters.detach()[: self._n_halved]
+        self._rounded_gradient = self.masters.grad[: self._n_halved]
         self._written = self._halves[:0]
 
     def sinks(self) -> dict[Tensor, Tensor]:
@@ -69,8 +71,7 @@ class FlatWeights:
 
     def collect_written(self) -> None:
         """Moves what was written into the sinks into the gradient of `masters`."""
-        assert self.masters.grad is not None
-        self.masters.grad[: self._n_halved].copy_(self._written)
+        self._rounded_gradient.copy_(self._written)
 
     def collect_gradients(self) -> None:
         """Moves the gradients of `computing` into that of `masters`."""
@@ -79,10 +80,9 @@ class FlatWeights:
         for p in self._computed:
             p.grad = None
 
-    @torch.no_grad()
     def refresh(self) -> None:
         """Rounds the masters, as they are now, into what `computing` computes with."""
-        self._halves.copy_(self.masters[: self._n_halved])
+        self._halves.copy_(self._rounded_masters)
 
     def copy_on(self, flat: Tensor) -> Autoencoder:
         """Returns the model on other weights, (N,), which it views; buffers are shared."""

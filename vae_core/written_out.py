@@ -25,14 +25,17 @@ _aten = torch.ops.aten
 
 @dataclass(frozen=True)
 class _Activation:
-    """h = value(a), and what a gradient with respect to h is with respect to a."""
+    """h = value(a), and what a gradient with respect to h is with respect to a.
+
+    Where the gradient does not ask for a, h may take its place.
+    """
 
     value: Callable[[Tensor], Tensor]
     gradient: Callable[[Tensor, Tensor, Tensor], Tensor]  # of (gradient, a, h)
 
 
 _ACTIVATIONS: Mapping[type[nn.Module], _Activation] = {
-    nn.ReLU: _Activation(torch.relu, lambda g, a, h: _aten.threshold_backward(g, h, 0)),
+    nn.ReLU: _Activation(torch.relu_, lambda g, a, h: _aten.threshold_backward(g, h, 0)),
     nn.LeakyReLU: _Activation(
         lambda a: F.leaky_relu(a, 0.01),
         lambda g, a, h: _aten.leaky_relu_backward(g, a, 0.01, False),
@@ -90,6 +93,8 @@ class WrittenOutStep:
         self._decoder = _Stack(weights.computing.decoder, sinks)
         self._latent = _Latent if config.model.family == "vae" else _Point
         self._likelihood = _LIKELIHOODS[config.objective.likelihood]
+        self._terms = torch.zeros(3)
+        self._told = self._terms.numpy()
 
     @torch.no_grad()
     def __call__(
@@ -103,6 +108,8 @@ class WrittenOutStep:
     ) -> Tensor:
         """Returns the means of total, reconstruction and KL term over the batch, (3,), in nats.
 
+        They stand there until the next step.
+
         Args:
             x: What the encoder sees, (B, C, H, W).
             target: What is to be reconstructed, (B, C, H, W).
@@ -110,7 +117,7 @@ class WrittenOutStep:
             condition: One-hot labels, (B, n_classes), where the model wants them.
             beta: Weight of the KL term.
         """
-        n, latent = len(x), self._latent()
+        n, latent = x.shape[0], self._latent()
         z = latent.draw(self._encoder.forward(_with(x.flatten(1), condition)).float(), noise)
         logits = self._decoder.forward(_with(z, condition)).float()
         recon, to_logits = self._likelihood(logits, target.flatten(1))
@@ -118,7 +125,8 @@ class WrittenOutStep:
         kl, to_encoded = latent.backward(to_z, beta)
         self._encoder.backward(to_encoded, to_input=False)
         recon /= n
-        return torch.tensor((recon + beta * kl, recon, kl))
+        self._told[:] = recon + beta * kl, recon, kl
+        return self._terms
 
 
 class _Point:
@@ -142,8 +150,10 @@ class _Latent:
 
     def draw(self, encoded: Tensor, noise: Generator) -> Tensor:
         """Returns z, (B, D), for mu and logvar side by side, (B, 2D)."""
-        self._mu, said = np.split(encoded.numpy(), 2, axis=1)
-        self._logvar = said.clip(-LOGVAR_LIMIT, LOGVAR_LIMIT)
+        both = encoded.numpy()
+        units = both.shape[1] // 2
+        self._mu, said = both[:, :units], both[:, units:]
+        self._logvar = np.minimum(np.maximum(said, -LOGVAR_LIMIT), LOGVAR_LIMIT)
         self._learns = self._logvar == said  # what was clamped does not
         self._std = np.exp(0.5 * self._logvar)
         eps = torch.randn(said.shape, generator=noise).numpy()
@@ -152,14 +162,16 @@ class _Latent:
 
     def backward(self, to_z: Tensor, beta: float) -> tuple[float, Tensor]:
         """Returns KL(q(z|x) || p(z)), a mean over the batch, and the gradient of mu and logvar."""
-        n, gradient = len(to_z), to_z.numpy()
+        gradient = to_z.numpy()
+        n, units = gradient.shape
         excess = self._std * self._std - 1.0
         kl = 0.5 * float((self._mu * self._mu + excess - self._logvar).sum()) / n
         weight = np.float32(beta / n)
-        to_mu = gradient + weight * self._mu
+        to_both = np.empty((n, 2 * units), np.float32)
+        to_both[:, :units] = gradient + weight * self._mu
         # dz / dlogvar is half of sigma * eps
-        to_logvar = 0.5 * (gradient * self._shift + weight * excess) * self._learns
-        return kl, torch.from_numpy(np.concatenate((to_mu, to_logvar), axis=1))
+        to_both[:, units:] = 0.5 * (gradient * self._shift + weight * excess) * self._learns
+        return kl, torch.from_numpy(to_both)
 
 
 class _Stack:
@@ -174,7 +186,7 @@ class _Stack:
         self._kept = []
         x = x.to(self._layers[0].weight.dtype)
         for layer in self._layers:
-            a = torch.addmm(layer.bias, x, layer.weight.t())
+            a = torch.addmm(layer.bias, x, layer.transposed)
             h = layer.activation.value(a)
             self._kept.append((x, a, h))
             x = x + h if layer.residual else h
@@ -202,6 +214,7 @@ class _Layer:
     """h = activation(x W^T + b), or x + h where it is residual; and where gradients go."""
 
     weight: Tensor  # (out, in)
+    transposed: Tensor  # (in, out), a view
     bias: Tensor  # (out,)
     to_weight: Tensor
     to_bias: Tensor
@@ -218,9 +231,15 @@ def _layers(
             yield from _layers(module, sinks, residual=True)
         elif isinstance(module, nn.Linear):
             activation = _ACTIVATIONS.get(type(following), _ACTIVATIONS[nn.Identity])
-            weight, bias = module.weight, module.bias
+            weight, bias = module.weight.detach(), module.bias.detach()
             yield _Layer(
-                weight.detach(), bias.detach(), sinks[weight], sinks[bias], activation, residual
+                weight,
+                weight.t(),
+                bias,
+                sinks[module.weight],
+                sinks[module.bias],
+                activation,
+                residual,
             )
         else:
             assert type(module) in _ACTIVATIONS, module
