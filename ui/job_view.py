@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import live_films, owner, queue, resources, state
+from ui import live_films, owner, queue, resources, state, turns
 from ui.i18n import explain, plain, t
 from ui.time_machine import Source, time_machine
 from ui.train_form import duration
@@ -37,6 +37,7 @@ def job_view(job: Job) -> None:
     st.fragment(_view, run_every=every)(job.id, job.status if job.over else "")
 
 
+@turns.SCRIPTS.turn()
 def _view(run_id: str, over: str) -> None:
     job = queue.find(run_id)
     if state.chosen("run") != run_id:

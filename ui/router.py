@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import controls, state
+from ui import controls, state, turns
 from ui.i18n import t
 from vae_core.errors import PlaygroundError
 
@@ -43,41 +43,51 @@ SHOWN = {
 }
 WITHOUT_RUNS = ("train", "runs")  # these work before there is any run
 
-state.begin()
 
-# before the navigation: the icon of a screen would else be asked of an outside host
-st.set_page_config(page_icon=str(UI / "icon.svg"), layout="wide")
+def show() -> None:
+    """Runs the screen that the address names."""
+    state.begin()
 
-pages = {
-    name: st.Page(
-        UI.parent / "pages" / f"{name}.py",
-        title=t(f"{name}.title"),
-        icon=icon,
-        default=name == "latent_map",
+    # before the navigation: the icon of a screen would else be asked of an outside host
+    st.set_page_config(page_icon=str(UI / "icon.svg"), layout="wide")
+
+    pages = {
+        name: st.Page(
+            UI.parent / "pages" / f"{name}.py",
+            title=t(f"{name}.title"),
+            icon=icon,
+            default=name == "latent_map",
+        )
+        for screens in SCREENS.values()
+        for name, icon in screens.items()
+    }
+    page = st.navigation(
+        {
+            t(f"section.{section}"): [pages[name] for name in names]
+            for section, names in SCREENS.items()
+        }
     )
-    for screens in SCREENS.values()
-    for name, icon in screens.items()
-}
-page = st.navigation(
-    {t(f"section.{section}"): [pages[name] for name in names] for section, names in SCREENS.items()}
-)
-screen = next(name for name in pages if pages[name] is page)
-state.enter(screen)
+    screen = next(name for name in pages if pages[name] is page)
+    state.enter(screen)
 
-runs = SHOWN.get(screen, controls.planar_runs)()
-with st.sidebar:
-    if runs and screen in ONE_RUN:
-        current = controls.current_run(runs, wide=screen == "high_dimensions")
-        controls.pick_run("run", t("run.label"), current, runs)
-    controls.palette_switch()
-    controls.language_switch()
-    controls.tell_left_out(runs)
+    runs = SHOWN.get(screen, controls.planar_runs)()
+    with st.sidebar:
+        if runs and screen in ONE_RUN:
+            current = controls.current_run(runs, wide=screen == "high_dimensions")
+            controls.pick_run("run", t("run.label"), current, runs)
+        controls.palette_switch()
+        controls.language_switch()
+        controls.tell_left_out(runs)
 
-try:
-    if runs or screen in WITHOUT_RUNS:
-        page.run()
-    else:
-        st.title(page.title)
-        st.info(t("run.none"))
-except PlaygroundError as error:
-    controls.show_script_error(error)
+    try:
+        if runs or screen in WITHOUT_RUNS:
+            page.run()
+        else:
+            st.title(page.title)
+            st.info(t("run.none"))
+    except PlaygroundError as error:
+        controls.show_script_error(error)
+
+
+with turns.SCRIPTS.turn():
+    show()

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import owner, queue, resources, state
+from ui import owner, queue, resources, state, turns
 from ui.controls import choose_one
 from ui.i18n import explain, plain, t
 from vae_core import cluster, estimates, jobs, presence
@@ -351,6 +351,7 @@ def send(ask: Callable[[], str]) -> str | None:
     return name
 
 
+@turns.SCRIPTS.turn()
 def _start(config: RunConfig, recipe: str, differs: str, device: str, asked: str) -> None:
     estimate = known_estimate(config, device)
     run_id = send(
