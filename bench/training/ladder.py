@@ -26,7 +26,7 @@ class Rung:
     epochs: int
 
 
-RUNGS = (Rung(150.0, 12.0, 3), Rung(140.0, 40.0, 11), Rung(133.0, 180.0, 46))
+RUNGS = (Rung(150.0, 12.0, 3), Rung(140.0, 40.0, 9), Rung(133.0, 180.0, 46))
 
 
 def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
