@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from ui import films, live_films, owner, queue, state
+from ui import films, live_films, owner, queue, state, turns
 from ui.i18n import explain, language, plain, t
 from ui.multiples import STYLE, name_of
 from ui.train_form import duration
@@ -41,6 +41,7 @@ def family_view(family: Sequence[Job]) -> None:
     )
 
 
+@turns.SCRIPTS.turn()
 def _view(name: str, was_going_on: bool) -> None:
     family = queue.family(name)
     if state.chosen("family") != name or state.chosen("run"):
