@@ -27,6 +27,7 @@ def main() -> None:
     few = replace(held_out, x=held_out.x[:100], y=held_out.y[:100])
     trainer = Trainer(config, load("mnist", "train"), few, device=torch.device("cpu"))
     if settings["glorot"]:
+        torch.manual_seed(config.train.seed)
         for module in trainer.model.modules():
             if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.xavier_uniform_(module.weight)
