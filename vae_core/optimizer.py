@@ -1,8 +1,8 @@
 """AdamW on one tensor (Loshchilov & Hutter 2019, arXiv:1711.05101), in torch's functional form.
 
 `torch.optim.AdamW` looks for groups, hooks and devices at every step, which costs a small network
-on a CPU a twentieth of it, and the functional form half as much; there, its kernel is called as it
-is. The arithmetic is the same.
+on a CPU a twentieth of it, and the functional form still sorts tensors by device; on a CPU its
+kernel is called as it is. The arithmetic is the same.
 """
 
 from collections.abc import Mapping
