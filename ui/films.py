@@ -377,9 +377,10 @@ def routes_of(prefix: str, found: Callable[[Request], Film]) -> list[Route]:
     def codes(request: Request) -> Response:
         film = found(request)
         body = np.ascontiguousarray(film.codes, "<f2").tobytes()
-        # a film that grows may have changed since its content was told
-        order = {"Moments": ",".join(moment["name"] for moment in film.moments)}
-        return Response(body, media_type="application/octet-stream", headers=_kept(film) | order)
+        headers = dict(_kept(film))
+        if not film.final:  # it may have changed since its content was told
+            headers["Moments"] = ",".join(moment["name"] for moment in film.moments)
+        return Response(body, media_type="application/octet-stream", headers=headers)
 
     @sentences
     def frame(request: Request) -> Response:

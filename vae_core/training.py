@@ -209,8 +209,7 @@ class Trainer:
 
     def _take(self, rows: Tensor, noise: Generator) -> Tensor:
         x = _pixels(self._x.index_select(0, rows))
-        told = self.config.model.n_classes > 0
-        condition = self._condition(self._y.index_select(0, rows)) if told else None
+        condition = self._condition(self._y.index_select(0, rows))
         if self._written_out is not None:
             assert isinstance(self._beta, float)
             seen = self._noisy(x, noise)

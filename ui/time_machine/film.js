@@ -25,7 +25,8 @@ export class Film {
   static async load({ address, name }, texts, signal) {
     const content = await (await get(`${address}/film.json`, { texts, signal })).json();
     const response = await get(content.codes, { texts, signal });
-    const order = response.headers.get("Moments").split(",");
+    const told = response.headers.get("Moments"); // by a film that grows
+    const order = told ? told.split(",") : content.moments.map((moment) => moment.name);
     const floats = floatsOf(await response.arrayBuffer());
     const size = 2 * content.n;
     const points = new Map(order.map((moment, i) => [moment, floats.subarray(i * size, (i + 1) * size)]));
