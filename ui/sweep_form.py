@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ui import owner, queue, state
+from ui import owner, queue, state, turns
 from ui.i18n import explain, plain, t
 from ui.train_form import (
     FIRST,
@@ -222,6 +222,7 @@ def _seconds(found: Sequence[Member], device: str) -> list[float] | None:
     return [one.seconds for one in known if one]
 
 
+@turns.SCRIPTS.turn()
 def _start(found: Sequence[Member], device: str, asked: str) -> None:
     seconds = _seconds(found, device) or [None] * len(found)
     wishes = [

@@ -341,8 +341,7 @@ def request() -> str:
 def send(ask: Callable[[], str]) -> str | None:
     """Puts a wish into the queue; returns its name there, or None: then the form says why."""
     try:
-        with turns.SCRIPTS.turn():
-            name = ask()
+        name = ask()
     except PlaygroundError as error:
         st.session_state["train-error"] = error
         return None
@@ -352,6 +351,7 @@ def send(ask: Callable[[], str]) -> str | None:
     return name
 
 
+@turns.SCRIPTS.turn()
 def _start(config: RunConfig, recipe: str, differs: str, device: str, asked: str) -> None:
     estimate = known_estimate(config, device)
     run_id = send(
