@@ -27,15 +27,17 @@ _aten = torch.ops.aten
 class _Activation:
     """h = value(a), and what a gradient with respect to h is with respect to a.
 
-    Where the gradient does not ask for a, h may take its place.
+    Where the gradient does not ask for a, h may take its place; oneDNN then has a name for the
+    activation, and applies it within the product.
     """
 
     value: Callable[[Tensor], Tensor]
     gradient: Callable[[Tensor, Tensor, Tensor], Tensor]  # of (gradient, a, h)
+    within_product: str | None = None
 
 
 _ACTIVATIONS: Mapping[type[nn.Module], _Activation] = {
-    nn.ReLU: _Activation(torch.relu_, lambda g, a, h: _aten.threshold_backward(g, h, 0)),
+    nn.ReLU: _Activation(torch.relu_, lambda g, a, h: _aten.threshold_backward(g, h, 0), "relu"),
     nn.LeakyReLU: _Activation(
         lambda a: F.leaky_relu(a, 0.01),
         lambda g, a, h: _aten.leaky_relu_backward(g, a, 0.01, False),
@@ -43,8 +45,16 @@ _ACTIVATIONS: Mapping[type[nn.Module], _Activation] = {
     nn.SiLU: _Activation(F.silu, lambda g, a, h: _aten.silu_backward(g, a)),
     nn.GELU: _Activation(F.gelu, lambda g, a, h: _aten.gelu_backward(g, a)),
     nn.Tanh: _Activation(torch.tanh, lambda g, a, h: _aten.tanh_backward(g, h)),
-    nn.Identity: _Activation(lambda a: a, lambda g, a, h: g),
+    nn.Identity: _Activation(lambda a: a, lambda g, a, h: g, "none"),
 }
+
+
+def _products_take_activations() -> bool:
+    # what torch's own compiler calls: private, so a version or a processor without it does without
+    known = torch.ops.mkldnn
+    if not (hasattr(known, "_linear_pointwise") and hasattr(known, "_is_mkldnn_bf16_supported")):
+        return False
+    return bool(known._is_mkldnn_bf16_supported())
 
 
 def can_write_out(config: RunConfig) -> bool:
@@ -61,9 +71,17 @@ def can_write_out(config: RunConfig) -> bool:
 
 
 def _bernoulli(logits: Tensor, x: Tensor) -> tuple[float, Tensor]:
-    """Returns the sum of `losses.bernoulli_nll` over a batch, and its gradient, (B, pixels)."""
-    total = F.softplus(logits).sum() - torch.dot(logits.flatten(), x.flatten())
-    return total.item(), torch.sigmoid(logits).sub_(x)
+    """Returns the sum of `losses.bernoulli_nll` over a batch, and its gradient, (B, pixels).
+
+    softplus(l) = l - log sigmoid(l), and the gradient wants the sigmoid anyway: a logarithm more is
+    a third of softplus' time.
+    """
+    decoded = torch.sigmoid(logits)
+    softplus = logits.sum() - decoded.log().sum()
+    if torch.isinf(softplus):  # a sigmoid has become 0, where a logit is below some -87
+        softplus = F.softplus(logits).sum()
+    total = softplus - torch.dot(logits.flatten(), x.flatten())
+    return total.item(), decoded.sub_(x)
 
 
 def _gaussian(logits: Tensor, x: Tensor) -> tuple[float, Tensor]:
@@ -186,8 +204,7 @@ class _Stack:
         self._kept = []
         x = x.to(self._layers[0].weight.dtype)
         for layer in self._layers:
-            a = torch.addmm(layer.bias, x, layer.transposed)
-            h = layer.activation.value(a)
+            a, h = layer.values(x)
             self._kept.append((x, a, h))
             x = x + h if layer.residual else h
         return x
@@ -220,6 +237,16 @@ class _Layer:
     to_bias: Tensor
     activation: _Activation
     residual: bool
+    fused: bool  # whether the product applies the activation
+
+    def values(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns a and h, (B, out) each, for x, (B, in); h alone, twice, where a is not kept."""
+        if self.fused:
+            name = self.activation.within_product
+            h = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, name, [], "")
+            return h, h
+        a = torch.addmm(self.bias, x, self.transposed)
+        return a, self.activation.value(a)
 
 
 def _layers(
@@ -240,6 +267,9 @@ def _layers(
                 sinks[module.bias],
                 activation,
                 residual,
+                fused=weight.dtype == torch.bfloat16
+                and activation.within_product is not None
+                and _products_take_activations(),
             )
         else:
             assert type(module) in _ACTIVATIONS, module

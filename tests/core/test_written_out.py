@@ -9,12 +9,12 @@ import torch
 from tests.core.networks import NETWORKS, VARIANTS
 from vae_core.config import DenseConfig, RunConfig
 from vae_core.data import load
-from vae_core.losses import negative_elbo
+from vae_core.losses import bernoulli_nll, negative_elbo
 from vae_core.models import build
 from vae_core.recipes import RECIPES
 from vae_core.training import EpochEnd, Trainer
 from vae_core.weights import FlatWeights
-from vae_core.written_out import WrittenOutStep, can_write_out
+from vae_core.written_out import _LIKELIHOODS, WrittenOutStep, can_write_out
 
 MakeConfig = Callable[..., RunConfig]
 BETA = 0.7
@@ -82,6 +82,28 @@ def test_terms_and_gradients_are_autograds(
     distance = (own_gradient - gradient).norm() / gradient.norm()
     assert gradient.norm() > 0
     assert distance < rtol
+
+
+def test_nats_of_the_surest_mistakes_are_finite_and_exact() -> None:
+    logits = torch.tensor([[-200.0, -90.0, -3.0, 0.0, 3.0, 90.0, 200.0]], requires_grad=True)
+    x = torch.tensor([[1.0, 0.0, 0.25, 0.5, 0.0, 1.0, 0.0]])
+    expected = bernoulli_nll(logits, x).sum()
+    (gradient,) = torch.autograd.grad(expected, logits)
+    total, own_gradient = _LIKELIHOODS["bernoulli"](logits.detach(), x)
+    assert total == pytest.approx(expected.item(), rel=1e-6)
+    torch.testing.assert_close(own_gradient, gradient)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_a_product_that_applies_the_activation_gives_the_same(
+    small_config: MakeConfig, activation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small_config().replace(model__network=dense(activation=activation))
+    _, (terms, gradient) = both_ways(config, half=True)
+    monkeypatch.setattr("vae_core.written_out._products_take_activations", lambda: False)
+    _, (plain_terms, plain_gradient) = both_ways(config, half=True)
+    torch.testing.assert_close(terms, plain_terms, rtol=1e-5, atol=1e-4)
+    assert (gradient - plain_gradient).norm() < 0.02 * plain_gradient.norm()
 
 
 def test_a_variance_beyond_its_limits_learns_nothing_more(small_config: MakeConfig) -> None:
