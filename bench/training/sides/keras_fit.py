@@ -4,6 +4,9 @@ From the facts of keras.io/examples/generative/vae: conv 32-64, strides 2, dense
 dense 7x7x64, transposed conv 64-32, strides 2, one more to a channel; ReLU, sigmoid out; Adam
 1e-3, batch 128; a model with its own `train_step`. `fit` runs its own loop; a callback lets each
 epoch wait until it is asked for. Runs in an environment with Keras and TensorFlow.
+
+Where a stride of 2 meets an even side, "same" pads after the last row, torch's padding of 1 before
+the first. With images, kernels and features turned by half a circle it is the very same network.
 """
 
 from typing import Any
@@ -74,6 +77,52 @@ class VAE(keras.Model):
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
 
+def begin_with(model: VAE, start: Any) -> None:
+    """Gives a model the weights that torch's layers have, by their names there."""
+
+    def weights(name: str) -> list[Any]:
+        return [start[f"{name}.weight"], start[f"{name}.bias"]]
+
+    def kernel(name: str) -> list[Any]:
+        values, bias = weights(name)  # (out, in, 3, 3); of a transposed convolution (in, out, 3, 3)
+        return [values[:, :, ::-1, ::-1].transpose(2, 3, 1, 0), bias]
+
+    def turned(features: Any) -> Any:
+        """Of (64 * 7 * 7, ...), in torch's order, makes Keras' (7 * 7 * 64, ...)."""
+        square = features.reshape(64, 7, 7, -1)[:, ::-1, ::-1]
+        return square.transpose(1, 2, 0, 3).reshape(features.shape)
+
+    inner, inner_bias = weights("encoder.5")
+    heads, heads_bias = weights("encoder.7")
+    units = len(heads) // 2
+    model.encoder.set_weights(
+        [
+            *kernel("encoder.0"),
+            *kernel("encoder.2"),
+            turned(inner.T),
+            inner_bias,
+            heads[:units].T,
+            heads_bias[:units],
+            heads[units:].T,
+            heads_bias[units:],
+        ]
+    )
+    outer, outer_bias = weights("decoder.0")
+    # the last layer is a transposed convolution here and a convolution in torch: with a stride of 1
+    # one is the other with its kernel turned
+    last, last_bias = weights("decoder.7")
+    model.decoder.set_weights(
+        [
+            turned(outer).T,
+            turned(outer_bias),
+            *kernel("decoder.3"),
+            *kernel("decoder.5"),
+            last.transpose(2, 3, 0, 1),
+            last_bias,
+        ]
+    )
+
+
 class Turns(keras.callbacks.Callback):
     """Begins an epoch when asked, and says how long it took."""
 
@@ -94,8 +143,13 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
     keras.utils.set_random_seed(settings["seed"])
     with np.load(settings["images"]) as images:
-        x, test_x = (images[name][..., None].astype("float32") / 255 for name in ("x", "test_x"))
+        x, test_x = (
+            np.ascontiguousarray(images[name][:, ::-1, ::-1, None]).astype("float32") / 255
+            for name in ("x", "test_x")
+        )
     model = VAE(settings["latent_dim"], settings["seed"])
+    with np.load(settings["start"]) as start:
+        begin_with(model, start)
     model.compile(optimizer=keras.optimizers.Adam(settings["learning_rate"]))
     model.fit(
         x,

@@ -1,16 +1,15 @@
 """Our side: the package's own training loop, in a process like a worker's.
 
 The loop measures held-out images after each epoch, which no peer here does: they are a hundred, so
-that all sides do the same work. Against Keras, the weights begin as its layers' do (Glorot & Bengio
-2010): from those of torch's, this small network finds no use for its two units in the first epochs.
+that all sides do the same work.
 """
 
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from answering import Talk, answer, in_nats
-from torch import nn
 
 from vae_core.config import RunConfig
 from vae_core.data import load
@@ -26,13 +25,10 @@ def main() -> None:
     held_out = load("mnist", "held-out")
     few = replace(held_out, x=held_out.x[:100], y=held_out.y[:100])
     trainer = Trainer(config, load("mnist", "train"), few, device=torch.device("cpu"))
-    if settings["glorot"]:
-        torch.manual_seed(config.train.seed)
-        for module in trainer.model.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
-        trainer.restore(trainer.state())
+    if settings["start"]:
+        with np.load(settings["start"]) as start:
+            weights = {f"model.{name}": torch.from_numpy(start[name]) for name in start.files}
+        trainer.restore({**trainer.state(), **weights})
     events = trainer.epochs()
 
     def epoch() -> None:
