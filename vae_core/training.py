@@ -166,10 +166,10 @@ class Trainer:
     def _epoch(self, epoch: int) -> Iterator[Event]:
         begin = last = time.monotonic()
         train, steps = self.config.train, self.steps_per_epoch
-        shuffler = Generator().manual_seed(_seed(train.seed, epoch, "order"))
+        shuffler = Generator().manual_seed(stream_seed(train.seed, epoch, "order"))
         order = torch.randperm(len(self._x), generator=shuffler).to(self.device)
         noise = self._noise if self._captured is None else self._captured.noise
-        noise.manual_seed(_seed(train.seed, epoch, "noise"))
+        noise.manual_seed(stream_seed(train.seed, epoch, "noise"))
         sums = torch.zeros(3, device=self.device)
         seen = 0
         snapshots = {round(share * steps) for share in SNAPSHOTS} if epoch == 1 else set()
@@ -261,7 +261,7 @@ class Trainer:
             return
         devices = [torch.cuda.current_device()] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(_seed(self.config.train.seed, step, "layers"))
+            torch.manual_seed(stream_seed(self.config.train.seed, step, "layers"))
             yield
 
     def _autocast(self) -> AbstractContextManager[object]:
@@ -420,7 +420,8 @@ def _pixels(x: Tensor) -> Tensor:
     return x.float().div_(255.0)
 
 
-def _seed(seed: int, number: int, purpose: str) -> int:
+def stream_seed(seed: int, number: int, purpose: str) -> int:
+    """Returns what a generator is seeded with, for an epoch's or a step's "order" or "noise"."""
     # hashing keeps the streams of neighbouring seeds, epochs or steps, and purposes apart
     digest = hashlib.sha256(f"{seed}/{number}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:7], "big")

@@ -25,7 +25,7 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
         config: RunConfig = recipe.replace(
             train__epochs=arguments.epochs, train__precision=precision, train__seed=seed
         )
-        return "ours.py", Path(sys.executable), {"config": config.to_json(), "start": None}
+        return "ours.py", Path(sys.executable), {"config": config.to_json(), "luck": None}
 
     sides = take_turns(
         {

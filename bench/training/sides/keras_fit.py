@@ -2,8 +2,9 @@
 
 From the facts of keras.io/examples/generative/vae: conv 32-64, strides 2, dense 16, two heads;
 dense 7x7x64, transposed conv 64-32, strides 2, one more to a channel; ReLU, sigmoid out; Adam
-1e-3, batch 128; a model with its own `train_step`. `fit` runs its own loop; a callback lets each
-epoch wait until it is asked for. Runs in an environment with Keras and TensorFlow.
+1e-3, batch 128; a model with its own `train_step`. Each epoch is a `fit` of its own, on images in
+the order and with the noise that our side draws, so that both have the same luck; the clock runs
+from its epoch's beginning to its end. Runs in an environment with Keras and TensorFlow.
 
 Where a stride of 2 meets an even side, "same" pads after the last row, torch's padding of 1 before
 the first. With images, kernels and features turned by half a circle it is the very same network.
@@ -21,23 +22,18 @@ from keras import layers, ops
 class Sampling(layers.Layer):
     """z = mean + sigma * eps."""
 
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self.seed_generator = keras.random.SeedGenerator(seed)
-
     def call(self, inputs: Any) -> Any:
-        mean, log_var = inputs
-        eps = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
+        mean, log_var, eps = inputs
         return mean + ops.exp(0.5 * log_var) * eps
 
 
-def encoder(latent_dim: int, seed: int) -> keras.Model:
-    images = keras.Input((28, 28, 1))
+def encoder(latent_dim: int) -> keras.Model:
+    images, eps = keras.Input((28, 28, 1)), keras.Input((latent_dim,))
     x = layers.Conv2D(32, 3, activation="relu", strides=2, padding="same")(images)
     x = layers.Conv2D(64, 3, activation="relu", strides=2, padding="same")(x)
     x = layers.Dense(16, activation="relu")(layers.Flatten()(x))
     mean, log_var = layers.Dense(latent_dim)(x), layers.Dense(latent_dim)(x)
-    return keras.Model(images, [mean, log_var, Sampling(seed)([mean, log_var])])
+    return keras.Model([images, eps], [mean, log_var, Sampling()([mean, log_var, eps])])
 
 
 def decoder(latent_dim: int) -> keras.Model:
@@ -49,26 +45,26 @@ def decoder(latent_dim: int) -> keras.Model:
 
 
 class VAE(keras.Model):
-    def __init__(self, latent_dim: int, seed: int) -> None:
+    def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        self.encoder, self.decoder = encoder(latent_dim, seed), decoder(latent_dim)
+        self.encoder, self.decoder = encoder(latent_dim), decoder(latent_dim)
         self.trackers = [keras.metrics.Mean(name) for name in ("total", "recon", "kl")]
 
     @property
     def metrics(self) -> list[Any]:
         return self.trackers
 
-    def terms(self, x: Any) -> tuple[Any, Any]:
+    def terms(self, x: Any, eps: Any) -> tuple[Any, Any]:
         """Returns summed binary cross-entropy and summed KL, means over the images."""
-        mean, log_var, z = self.encoder(x)
+        mean, log_var, z = self.encoder([x, eps])
         pixels = keras.losses.binary_crossentropy(x, self.decoder(z))
         recon = ops.mean(ops.sum(pixels, axis=(1, 2)))
         kl = -0.5 * (1 + log_var - ops.square(mean) - ops.exp(log_var))
         return recon, ops.mean(ops.sum(kl, axis=1))
 
-    def train_step(self, x: Any) -> dict[str, Any]:
+    def train_step(self, data: Any) -> dict[str, Any]:
         with tf.GradientTape() as tape:
-            recon, kl = self.terms(x)
+            recon, kl = self.terms(*data)
             total = recon + kl
         gradients = tape.gradient(total, self.trainable_weights)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
@@ -77,11 +73,11 @@ class VAE(keras.Model):
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
 
-def begin_with(model: VAE, start: Any) -> None:
+def begin_with(model: VAE, luck: Any) -> None:
     """Gives a model the weights that torch's layers have, by their names there."""
 
     def weights(name: str) -> list[Any]:
-        return [start[f"{name}.weight"], start[f"{name}.bias"]]
+        return [luck[f"{name}.weight"], luck[f"{name}.bias"]]
 
     def kernel(name: str) -> list[Any]:
         values, bias = weights(name)  # (out, in, 3, 3); of a transposed convolution (in, out, 3, 3)
@@ -147,21 +143,27 @@ def main() -> None:
             np.ascontiguousarray(images[name][:, ::-1, ::-1, None]).astype("float32") / 255
             for name in ("x", "test_x")
         )
-    model = VAE(settings["latent_dim"], settings["seed"])
-    with np.load(settings["start"]) as start:
-        begin_with(model, start)
+    model = VAE(settings["latent_dim"])
     model.compile(optimizer=keras.optimizers.Adam(settings["learning_rate"]))
-    model.fit(
-        x,
-        epochs=settings["epochs"],
-        batch_size=settings["batch_size"],
-        verbose=0,
-        callbacks=[Turns(Clock(talk))],
-    )
+    turns = Turns(Clock(talk))
+    with np.load(settings["luck"]) as luck:
+        begin_with(model, luck)
+        for epoch in range(1, settings["epochs"] + 1):
+            model.fit(
+                x[luck[f"order.{epoch}"]],
+                luck[f"eps.{epoch}"],
+                batch_size=settings["batch_size"],
+                shuffle=False,
+                verbose=0,
+                callbacks=[turns],
+            )
 
     def test() -> dict[str, Any]:
-        parts = np.split(test_x, len(test_x) // 1000)
-        recon, kl = np.mean([[float(term) for term in model.terms(part)] for part in parts], axis=0)
+        eps = np.random.default_rng(settings["seed"]).standard_normal(
+            (len(test_x), settings["latent_dim"]), "float32"
+        )
+        parts = zip(np.split(test_x, 10), np.split(eps, 10), strict=True)
+        recon, kl = np.mean([[float(t) for t in model.terms(*part)] for part in parts], axis=0)
         return in_nats(float(recon), float(kl))
 
     answer_test(talk, test)
