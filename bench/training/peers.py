@@ -1,6 +1,7 @@
 """Our loop against peers': same images, network, batch, optimizer and epochs, each its own way."""
 
 import argparse
+import statistics
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 
 from bench.training.turns import environment, take_turns
 from vae_core.config import ConvConfig, DenseConfig, ModelConfig, RunConfig, TrainConfig
+from vae_core.data import Images, load
 
 SAME_LOSS_NATS = 0.5
 
@@ -101,7 +103,7 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     }
     python = environment(arguments.peers, name, peer.requirements)
     with tempfile.TemporaryDirectory() as folder:
-        luck = _luck(config, Path(folder)) if peer.same_luck else None
+        luck = _luck(config, load("mnist", "train"), Path(folder)) if peer.same_luck else None
         own = {"config": config.to_json(), "luck": luck}
         sides = take_turns(
             {
@@ -110,7 +112,9 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
             },
             epochs=arguments.epochs,
         )
-    ratio = sides["peer"]["median_s"] / sides["ours"]["median_s"]
+    # the machine's speed drifts over a run, and hardly between two epochs that follow each other
+    pairs = zip(sides["peer"]["seconds"], sides["ours"]["seconds"], strict=True)
+    ratio = statistics.median(peer_s / own_s for peer_s, own_s in pairs)
     worse = sides["ours"]["test"]["total"] - sides["peer"]["test"]["total"]
     return {
         "network": peer.network,
@@ -124,7 +128,7 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     }
 
 
-def _luck(config: RunConfig, folder: Path) -> str:
+def _luck(config: RunConfig, images: Images, folder: Path) -> str:
     """Writes all that is drawn in a training, in numpy's terms; returns where.
 
     These are the weights to begin with, by our names for them, and for each epoch the images'
@@ -137,11 +141,10 @@ def _luck(config: RunConfig, folder: Path) -> str:
     import torch
     from torch import nn
 
-    from vae_core.data import load
     from vae_core.models import build
     from vae_core.training import stream_seed
 
-    train, images = config.train, load("mnist", "train")
+    train = config.train
     torch.manual_seed(train.seed)
     network = build(config.model, seed=train.seed)
     for module in network.modules():
