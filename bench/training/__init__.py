@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--part", action="append", choices=PARTS, help="measure this part only (may be repeated)"
     )
     parser.add_argument(
-        "--epochs", type=_positive, default=5, help="epochs of each side (default: 5)"
+        "--epochs", type=_positive, help="epochs of each side (default: 5; against Keras 12)"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
