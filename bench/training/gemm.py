@@ -16,7 +16,7 @@ from typing import Any
 from bench.stage import say
 from vae_core.config import DenseConfig, ModelConfig, RunConfig, TrainConfig
 
-LIMIT, EPOCHS = 0.6, 5
+LIMIT = 0.6
 ENCODER, DECODER, LATENT_DIM, BATCH = (784, 512, 512), (512, 512, 784), 2, 256
 SQUARE = 2048
 PROBE_S = 0.7
@@ -34,7 +34,7 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     network = DenseConfig(encoder_widths=ENCODER[1:], decoder_widths=DECODER[:-1])
     config = RunConfig(
         model=ModelConfig(family="vae", network=network, latent_dim=LATENT_DIM),
-        train=TrainConfig(epochs=arguments.epochs or EPOCHS, batch_size=BATCH, seed=arguments.seed),
+        train=TrainConfig(epochs=arguments.epochs, batch_size=BATCH, seed=arguments.seed),
     )
     held_out = load("mnist", "held-out")
     # a few held-out images: measuring all 5,000 is no part of the training

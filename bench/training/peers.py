@@ -28,7 +28,6 @@ class Peer:
     batch_size: int
     learning_rate: float
     limit: float
-    epochs: int = 5
     same_luck: bool = False  # whether both sides have the same start, order and noise
 
 
@@ -78,8 +77,6 @@ def peers() -> dict[str, Peer]:
             batch_size=128,
             learning_rate=1e-3,
             limit=1.0,
-            # after five, even with the same luck, one side may lie nats behind, and later before
-            epochs=12,
             same_luck=True,
         ),
     }
@@ -88,11 +85,10 @@ def peers() -> dict[str, Peer]:
 def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     """Returns both sides' figures, and how many times our epochs a second are the peer's."""
     peer = peers()[name]
-    epochs = arguments.epochs or peer.epochs
     config = RunConfig(
         model=peer.model,
         train=TrainConfig(
-            epochs=epochs,
+            epochs=arguments.epochs,
             batch_size=peer.batch_size,
             learning_rate=peer.learning_rate,
             schedule="constant",
@@ -114,7 +110,7 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
                 "peer": (peer.script, python, {**settings, "luck": luck}),
                 "ours": ("ours.py", Path(sys.executable), own),
             },
-            epochs=epochs,
+            epochs=arguments.epochs,
         )
     # the machine's speed drifts over a run, and hardly between two epochs that follow each other
     pairs = zip(sides["peer"]["seconds"], sides["ours"]["seconds"], strict=True)
@@ -123,7 +119,7 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     return {
         "network": peer.network,
         "batch_size": peer.batch_size,
-        "epochs": epochs,
+        "epochs": arguments.epochs,
         **sides,
         "ratio": round(ratio, 3),
         "limit": peer.limit,

@@ -14,7 +14,7 @@ from vae_core.config import RunConfig
 from vae_core.recipes import RECIPES
 
 RECIPE = "vae-keras-dense"
-SAME_LOSS_NATS, EPOCHS = 0.5, 5
+SAME_LOSS_NATS = 0.5
 
 
 def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
 
     def side(precision: str, seed: int) -> tuple[str, Path, dict[str, Any]]:
         config: RunConfig = recipe.replace(
-            train__epochs=arguments.epochs or EPOCHS, train__precision=precision, train__seed=seed
+            train__epochs=arguments.epochs, train__precision=precision, train__seed=seed
         )
         return "ours.py", Path(sys.executable), {"config": config.to_json(), "luck": None}
 
@@ -33,13 +33,13 @@ def measure(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
             "fp32": side("fp32", arguments.seed),
             "fp32, another seed": side("fp32", arguments.seed + 1),
         },
-        epochs=arguments.epochs or EPOCHS,
+        epochs=arguments.epochs,
     )
     totals = {name: figures["test"]["total"] for name, figures in sides.items()}
     worse = totals["ours"] - totals["fp32"]
     return {
         "recipe": RECIPE,
-        "epochs": arguments.epochs or EPOCHS,
+        "epochs": arguments.epochs,
         **sides,
         "ratio": round(sides["fp32"]["median_s"] / sides["ours"]["median_s"], 3),
         "worse_nats": round(worse, 2),
