@@ -14,7 +14,12 @@ from vae_core.models import build
 from vae_core.recipes import RECIPES
 from vae_core.training import EpochEnd, Trainer
 from vae_core.weights import FlatWeights
-from vae_core.written_out import _LIKELIHOODS, WrittenOutStep, can_write_out
+from vae_core.written_out import (
+    _LIKELIHOODS,
+    WrittenOutStep,
+    _products_take_activations,
+    can_write_out,
+)
 
 MakeConfig = Callable[..., RunConfig]
 BETA = 0.7
@@ -84,8 +89,9 @@ def test_terms_and_gradients_are_autograds(
     assert distance < rtol
 
 
-def test_nats_of_the_surest_mistakes_are_finite_and_exact() -> None:
-    logits = torch.tensor([[-200.0, -90.0, -3.0, 0.0, 3.0, 90.0, 200.0]], requires_grad=True)
+@pytest.mark.parametrize("most", [4.0, 80.0, 200.0])  # the sigmoid of -200 is 0
+def test_nats_of_the_surest_mistakes_are_finite_and_exact(most: float) -> None:
+    logits = torch.tensor([[-most, -most / 2, -3.0, 0.0, 2.0, most / 3, most]], requires_grad=True)
     x = torch.tensor([[1.0, 0.0, 0.25, 0.5, 0.0, 1.0, 0.0]])
     expected = bernoulli_nll(logits, x).sum()
     (gradient,) = torch.autograd.grad(expected, logits)
@@ -94,11 +100,13 @@ def test_nats_of_the_surest_mistakes_are_finite_and_exact() -> None:
     torch.testing.assert_close(own_gradient, gradient)
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.skipif(
+    not _products_take_activations(), reason="torch has no such product for this processor"
+)
 def test_a_product_that_applies_the_activation_gives_the_same(
-    small_config: MakeConfig, activation: str, monkeypatch: pytest.MonkeyPatch
+    small_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = small_config().replace(model__network=dense(activation=activation))
+    config = small_config().replace(model__network=dense(activation="relu"))
     _, (terms, gradient) = both_ways(config, half=True)
     monkeypatch.setattr("vae_core.written_out._products_take_activations", lambda: False)
     _, (plain_terms, plain_gradient) = both_ways(config, half=True)
