@@ -46,6 +46,8 @@ CONFIG: Mapping[str, Any] = {"displayModeBar": False, "scrollZoom": True, "doubl
 
 TRANSPARENT = "rgba(0,0,0,0)"
 HAIRLINE = "rgba(128,128,128,0.22)"  # visible on paper and on black
+# a plot between its axes on a phone, a dot, and a letter of a label; pixels, width before height
+PHONE_PLOT, DOT, GLYPH = (260.0, 290.0), 13.0, (6.6, 15.0)
 # two glyphs at class centres keep this share of the plane's side between them
 GLYPH_GAP = 0.05
 
@@ -299,25 +301,26 @@ def rate_distortion(
         final: Whether each run has ended; dots of the others are rings. Empty: all have.
     """
     ended = list(final) or [True] * len(names)
-    middle = (min(rate) + max(rate)) / 2 if len(rate) else 0.0
+    sides = _free_sides(rate, distortion, [str(label) for label in labels])
     figure = go.Figure(
         go.Scatter(
             x=list(rate),
             y=list(distortion),
             customdata=list(names),
-            text=list(labels),
+            text=[label if side else "" for label, side in zip(labels, sides, strict=True)],
+            hovertext=list(labels),
             mode="lines+markers+text" if joined else "markers+text",
-            textposition=[f"top {'left' if one > middle else 'right'}" for one in rate],
+            textposition=[side or "top right" for side in sides],
             cliponaxis=False,
             line={"color": HAIRLINE, "width": 2},
             marker={
                 "color": PETROFF10[0],
-                "size": 13,
+                "size": DOT,
                 "symbol": ["circle" if one else "circle-open" for one in ended],
             },
             selected={"marker": {"color": PETROFF10[6], "opacity": 1}},
             unselected={"marker": {"opacity": 1}},
-            hovertemplate="<b>%{text}</b><br>(%{x:.2f}, %{y:.2f})<extra>%{customdata}</extra>",
+            hovertemplate="<b>%{hovertext}</b><br>(%{x:.2f}, %{y:.2f})<extra>%{customdata}</extra>",
             showlegend=False,
         )
     )
@@ -326,6 +329,50 @@ def rate_distortion(
     figure.update_xaxes(title_text=titles[0], gridcolor=HAIRLINE, zeroline=False)
     figure.update_yaxes(title_text=titles[1], gridcolor=HAIRLINE, zeroline=False)
     return figure
+
+
+def _free_sides(x: Sequence[float], y: Sequence[float], labels: Sequence[str]) -> list[str]:
+    """Returns on which side of its dot each label meets no other label and no other dot.
+
+    Reckoned for a phone: where there is room on it, there is on any screen. "" where no side is
+    free; such a label is read by pointing at its dot.
+    """
+    if not len(x):
+        return []
+    dots = np.column_stack([_stretched(x), 1.0 - _stretched(y)]) * PHONE_PLOT
+    half = DOT / 2
+    taken = [(*(dot - half), *(dot + half)) for dot in dots]
+    sides = []
+    for (left, top), label in zip(dots, labels, strict=True):
+        width = GLYPH[0] * len(label)
+        # towards the middle first: a label at the rim would leave the picture
+        across = ("left", "right") if left > PHONE_PLOT[0] / 2 else ("right", "left")
+        begins = {"left": left - half - width, "right": left + half, "center": left - width / 2}
+        tops = {"top": top - half - GLYPH[1], "middle": top - GLYPH[1] / 2, "bottom": top + half}
+        places = [(v, a) for a in across for v in tops] + [("top", "center"), ("bottom", "center")]
+        for vertical, horizontal in places:
+            corner = (begins[horizontal], tops[vertical])
+            box = (*corner, corner[0] + width, corner[1] + GLYPH[1])
+            inside = box[0] >= -half and box[2] <= PHONE_PLOT[0] + half
+            if inside and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                sides.append(f"{vertical} {horizontal}")
+                break
+        else:
+            sides.append("")
+    return sides
+
+
+def _stretched(values: Sequence[float]) -> np.ndarray[Any, Any]:
+    """Returns numbers between 0 and 1; 0.5 for all where they are one and the same."""
+    array = np.asarray(values, dtype=float)
+    low, high = array.min(), array.max()
+    return (array - low) / (high - low) if high > low else np.full_like(array, 0.5)
+
+
+def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two boxes, (left, top, right, bottom), share more than an edge."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _bare_layout() -> dict[str, Any]:

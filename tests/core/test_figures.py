@@ -4,6 +4,7 @@ import json
 import math
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -169,3 +170,29 @@ def test_rate_and_distortion_name_each_run_at_its_place() -> None:
         (0.1, 200.0, "c", "32"),
     ]
     assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("R", "D")
+
+
+def _named(rate: list[float], distortion: list[float], labels: list[str]) -> go.Scatter:
+    (trace,) = rate_distortion(rate, distortion, labels, labels, titles=("R", "D")).data
+    return trace
+
+
+def test_labels_of_near_dots_stand_on_different_sides_and_all_are_read_by_pointing() -> None:
+    # the knee of a series over beta: three runs within a fingertip of each other on a phone
+    rate, distortion = [0.0, 5.0, 5.6, 6.2, 14.0], [205.0, 145.0, 143.5, 144.0, 141.0]
+    labels = ["β = 32", "β = 2", "β = 1", "β = 0.5", "β = 0.05"]
+    trace = _named(rate, distortion, labels)
+    assert list(trace.text) == labels == list(trace.hovertext)
+    assert len(set(trace.textposition[1:4])) == 3
+    # the first and the last lie at the rims, and are named towards the middle
+    assert trace.textposition[0].endswith("right")
+    assert trace.textposition[-1].endswith("left")
+
+
+def test_a_label_that_no_side_has_room_for_is_left_to_pointing() -> None:
+    labels = [f"seed = {k}" for k in range(40)]
+    trace = _named([1.0] * 40, [2.0] * 40, labels)
+    assert 0 < sum(map(bool, trace.text)) < 40
+    assert list(trace.hovertext) == labels
+    assert "%{hovertext}" in trace.hovertemplate
+    assert list(_named([1.0], [2.0], ["alone"]).text) == ["alone"]
