@@ -65,6 +65,7 @@ def from_elsewhere(config: RunConfig, known: Iterable[Run], *, device: str) -> E
     """Returns a rough estimate from a run of the same network wherever it was trained, or None.
 
     Time grows with the images; how fast that machine was, and with how many threads, is its own.
+    The fastest of several says it best: what slowed the others was beside them, not in them.
     """
     n = _n_train(config)
     alike = [
@@ -79,12 +80,14 @@ def from_elsewhere(config: RunConfig, known: Iterable[Run], *, device: str) -> E
     ]
     if n is None or not alike:
         return None
-    run = max(alike, key=lambda run: run.card.created)
+    run = min(alike, key=_seconds_an_image)
+    seconds = _seconds_an_image(run) * config.train.epochs * n
+    return Estimate(seconds, _memory(config, run.card, n), "elsewhere", run.id)
+
+
+def _seconds_an_image(run: Run) -> float:
     card = run.card
-    seconds = float(card.seconds or 0) / card.epochs_done / int(card.data["n_train"])
-    return Estimate(
-        seconds * config.train.epochs * n, _memory(config, card, n), "elsewhere", run.id
-    )
+    return float(card.seconds or 0) / card.epochs_done / int(card.data["n_train"])
 
 
 def _memory(config: RunConfig, card: Card, n: int) -> int:

@@ -51,6 +51,19 @@ def test_a_run_of_another_machine_tells_the_time_roughly(
     assert estimates.from_elsewhere(small_config(latent_dim=3), [run], device="cpu") is None
 
 
+def test_of_several_runs_from_elsewhere_the_least_disturbed_one_tells(
+    small_run: Callable[..., Path], small_config: Callable[..., RunConfig]
+) -> None:
+    run = runs.open_run(small_run(limit=400, epochs=1))
+    known = [
+        runs.Run(run.path, run.card.model_copy(update={"seconds": seconds}), run.weights_sha256)
+        for seconds in (30.0, 10.0, 20.0)
+    ]
+    told = estimates.from_elsewhere(small_config(limit=400, epochs=1), known, device="cpu")
+    assert told is not None
+    assert told.seconds == pytest.approx(10)
+
+
 def test_every_recipe_whose_run_is_shipped_has_an_estimate_before_anything_was_measured() -> None:
     shipped = [run for run in runs.list_runs(runs.SHIPPED) if isinstance(run, runs.Run)]
     for run in shipped:
