@@ -107,7 +107,8 @@ def ask(codes: ArrayLike, settings: Settings) -> Watched:
         write_bytes(folder / CODES, _npy(np.asarray(codes, np.float32)))
         write_json(folder / REQUEST, settings.to_dict())
         write_json(folder / PROGRESS, _progress("waiting"))
-        environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+        unwanted = ("OMP_NUM_THREADS", "GOMP_SPINCOUNT")
+        environment = {k: v for k, v in os.environ.items() if k not in unwanted}
         # threads that wait by spinning keep each other from work as soon as somebody else has some
         environment["OMP_WAIT_POLICY"] = "passive"
         command = [sys.executable, "-m", "vae_core.projector", str(folder)]

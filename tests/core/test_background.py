@@ -12,6 +12,29 @@ SAY = (
 )
 
 
+@pytest.mark.parametrize(
+    ("wished", "told"),
+    [
+        ({}, "3000"),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "active"}, "None"),
+    ],
+)
+def test_threads_that_wait_soon_sleep_unless_somebody_wants_it_otherwise(
+    wished: dict[str, str], told: str
+) -> None:
+    unset = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    said = "import os, vae_core; print(os.environ.get('GOMP_SPINCOUNT'))"
+    process = subprocess.run(
+        [sys.executable, "-c", said],
+        env=unset | wished,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert process.stdout.strip() == told
+
+
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has an idle policy")
 @pytest.mark.parametrize(
     ("wished", "told"), [("", "19 True"), ("0", "0 False"), ("7", "7 False"), ("99", "19 True")]
