@@ -158,6 +158,9 @@ MESSAGES: Mapping[str, str] = {
         "The recipe {name} has no KL term, so beta changes nothing in it: take it out of the "
         "recipes, or leave the list of betas empty."
     ),
+    "sweep-list-long": (
+        "{what} is a list of {value} characters, and {limit} are the limit: make it shorter."
+    ),
     "sweep-large": (
         "The lists make {value} runs, and {limit} are the limit: make the lists shorter."
     ),

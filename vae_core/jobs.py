@@ -454,6 +454,8 @@ def _enter(
         _check_room(found, _hash(owner), len(new))
     number = max(map(_number, found), default=0)
     for request, wish in new.items():
+        _run_id(wish, request, family)  # a name that cannot be is no reason to have begun
+    for request, wish in new.items():
         number += 1
         ticket = Ticket(
             owner=_hash(owner),
@@ -466,11 +468,15 @@ def _enter(
     return [known[request] for request in asked]
 
 
+def _run_id(wish: Wish, request: str, family: str) -> str:
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    stem = wish.name if family else wish.recipe
+    return runs.check_run_id(f"{stem[:40]}-{stamp}-{request[:6]}")
+
+
 def _make(wish: Wish, ticket: Ticket, device: str, folder: Path) -> str:
     """Makes a run that waits: whole or not at all, under another name first and then its own."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    stem = wish.name if ticket.family else wish.recipe
-    run_id = runs.check_run_id(f"{stem[:40]}-{stamp}-{ticket.request[:6]}")
+    run_id = _run_id(wish, ticket.request, ticket.family)
     made = folder / f".new-{secrets.token_hex(8)}"
     try:
         worker.create_run(

@@ -21,6 +21,7 @@ from vae_core.runs import Run
 from vae_core.training import Event
 
 MAX_RUNS = 64
+LIST_CHARACTERS = 1000  # of a list that a person writes
 Value = float | str
 LOOK_S = 0.5  # between two looks at runs that others train
 # what a sweep may vary -> the setting, and its letter in a folder's name
@@ -44,7 +45,11 @@ class Member:
     @property
     def name(self) -> str:
         """The recipe's name with a mark for each value that varies."""
-        marks = (f"-{VARIED[name][1]}{value:g}" for name, value in self.varied.items())
+        marks = (
+            # a seed of eight digits whole: "g" rounds
+            f"-{VARIED[name][1]}{int(value) if name in WHOLE else format(value, 'g')}"
+            for name, value in self.varied.items()
+        )
         return self.recipe.name + "".join(marks)
 
 
@@ -104,6 +109,10 @@ def read_list(name: str, text: str, label: str = "") -> list[float]:
         InputError: It is no such list.
     """
     what = f"{label or name} = {text[:80]}"
+    if len(text) > LIST_CHARACTERS:
+        raise InputError(
+            "sweep-list-long", what=label or name, value=len(text), limit=LIST_CHARACTERS
+        )
     try:
         found = [float(part) for part in text.replace(",", " , ").split() if part != ","]
     except ValueError:

@@ -141,6 +141,15 @@ def test_a_family_enters_whole_or_not_at_all_and_once(
     assert len(jobs.jobs()) == 4
 
 
+def test_a_family_with_a_name_that_cannot_be_enters_not_at_all(
+    folder: Path, small_config: Callable[..., RunConfig]
+) -> None:
+    asked = [*wishes(small_config(), 1), jobs.Wish(small_config(), "small", name="a+b")]
+    with pytest.raises(RunError, match="cannot name a run"):
+        jobs.submit_family(asked, owner="ann", request="1", device="cpu")
+    assert not jobs.jobs()
+
+
 def test_a_family_that_was_entered_in_part_is_completed(
     folder: Path, small_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,17 @@ def test_a_plan_is_the_product_of_its_lists_in_stable_folders(tmp_path: Path) ->
         )
 
 
+def test_long_seeds_name_their_runs_whole(tmp_path: Path) -> None:
+    planned = sweeps.plan([(BETA, config())], tmp_path, {"seed": [20241126, 20241127]})
+    assert [one.path.name for one in planned] == ["vae-beta-s20241126", "vae-beta-s20241127"]
+
+
+def test_a_list_of_any_length_is_not_read() -> None:
+    assert len(sweeps.read_list("seed", ",".join(map(str, range(200))))) == 200
+    with pytest.raises(InputError, match="1000 are the limit"):
+        sweeps.read_list("seed", ",".join(map(str, range(20000))))
+
+
 def test_a_plan_is_bounded(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="64"):
         sweeps.plan([(BETA, config())], tmp_path, {"seed": list(range(65))})
