@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 ACTIVE_VARIANCE = 1e-2  # Burda et al. 2016 (arXiv:1509.00519), section 5.2
 COLLAPSED_NATS = 0.1  # per unit: below it a posterior is the prior for all that can be seen
+SPENT_UNITS = 10  # what many units say together hardly grows with their number beyond some ten
 OVERFIT_SHARE = 0.01  # of the best held-out total
 PATIENCE = 5  # epochs; the first few swing
 
@@ -52,7 +53,7 @@ def findings(
         return ()
     found = []
     kl = float(lines[-1]["held_out"]["kl"])
-    if family == "vae" and kl < COLLAPSED_NATS * latent_dim:
+    if family == "vae" and kl < COLLAPSED_NATS * min(latent_dim, SPENT_UNITS):
         found.append(Finding("collapse", {"kl": kl}))
     elif mu is not None and family != "vq":
         active = active_units(mu)

@@ -26,6 +26,11 @@ def test_a_kl_near_nothing_is_collapse_in_a_vae_alone() -> None:
     assert keys(history([150, 140], kl=0.0), family="ae") == []
 
 
+def test_what_a_few_units_say_is_no_collapse_however_many_there_are() -> None:
+    assert keys(history([100, 96], kl=21.4), latent_dim=512) == []
+    assert keys(history([206, 206], kl=0.5), latent_dim=512) == ["collapse"]
+
+
 def test_units_that_never_change_are_counted(rng: np.random.Generator) -> None:
     mu = rng.normal(size=(200, 5))
     mu[:, [1, 3]] = 7 + 0.05 * rng.normal(size=(200, 2))  # variance 0.0025
