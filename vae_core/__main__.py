@@ -197,10 +197,12 @@ def _trained(
 
 def resume(given: Arguments) -> None:
     """Goes on with a run that was interrupted."""
-    from vae_core import pulse
+    from vae_core import pulse, worker
 
-    pulse.forget_wish(given.run)
-    _train(given, given.run)
+    path = _job_folder(given.run)
+    with worker.locked(path):  # what is being trained has its own owner's wish
+        pulse.forget_wish(path)
+    _train(given, path)
 
 
 def queue(given: Arguments) -> None:

@@ -16,7 +16,7 @@ from vae_core.config import (
     RunConfig,
     TrainConfig,
 )
-from vae_core.data import DATASETS
+from vae_core.data import DATASETS, FOLDER
 from vae_core.errors import ConfigError
 
 
@@ -412,6 +412,7 @@ def for_data(config: RunConfig, name: str) -> RunConfig:
     alike = source.image_shape == wanted
     changes: dict[str, object] = {
         "data__name": name,
+        "data__folder": config.data.folder if name == FOLDER else None,
         "data__size": None if alike else model.image_size,
         "data__channels": None if alike else model.channels,
     }

@@ -13,7 +13,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from vae_core import data, runs
+from vae_core import data, pulse, runs, worker
 from vae_core.__main__ import main
 from vae_core.inference import open_session, to_uint8
 from vae_core.recipes import RECIPES
@@ -335,6 +335,30 @@ def test_a_run_that_is_not_there_is_one_sentence(
     code, sentence = refusal(command, tmp_path / "nowhere", *more)
     assert code == 1
     assert "nowhere" in sentence
+
+
+def test_resuming_what_is_no_folder_is_one_sentence(
+    refusal: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "file.txt").write_text("no run")
+    code, sentence = refusal("resume", tmp_path / "file.txt")
+    assert code == 1
+    assert "file.txt" in sentence
+
+
+def test_resuming_a_run_that_is_being_trained_leaves_its_owners_wish(
+    refusal: Callable[..., tuple[int, str]],
+    run_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LATENT_RUNS", str(run_folder.parent))
+    pulse.write_wish(run_folder, "paused")
+    with worker.locked(run_folder):
+        monkeypatch.setattr(worker, "LOCK_PATIENCE_S", 0.1)
+        code, sentence = refusal("resume", run_folder.name)
+    assert code == 1
+    assert "finished" not in sentence
+    assert pulse.read_wish(run_folder) == "paused"
 
 
 @pytest.mark.parametrize("damage", ["cut", "pickle", "none"])

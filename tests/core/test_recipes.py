@@ -8,7 +8,7 @@ import pytest
 from vae_core import data
 from vae_core.__main__ import main
 from vae_core.inference import open_session
-from vae_core.recipes import RECIPES
+from vae_core.recipes import RECIPES, for_data
 from vae_core.runs import open_run
 
 
@@ -28,3 +28,12 @@ def test_a_recipe_trains_on_the_built_in_data(
     assert images.shape == (3, *session.image_shape)
     assert np.array_equal(images, again.decode(again.encode(x, labels).mu, labels))
     capsys.readouterr()
+
+
+def test_other_data_are_not_in_a_folder_of_pictures_of_ones_own() -> None:
+    own = {"data__name": data.FOLDER, "data__folder": "/home/somebody/pictures"}
+    config = RECIPES["ae-shallow"].config.replace(**own)
+    assert (
+        for_data(config, "mnist-5k").data == for_data(RECIPES["ae-shallow"].config, "mnist-5k").data
+    )
+    assert for_data(config, data.FOLDER).data.folder == "/home/somebody/pictures"
