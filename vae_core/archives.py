@@ -2,7 +2,8 @@
 
 Only names that a run folder may hold are read, each as one bounded piece into a file of our own
 choosing, so that neither paths nor sizes in the archive matter. The run is checked as any other
-before it gets its name.
+before it gets its name, and its history and pictures as well: others' screens will reckon with
+them. A run that was stopped travels too; what it could resume from stays, so it begins anew.
 """
 
 import io
@@ -15,7 +16,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from vae_core import runs
+from vae_core import moments, runs
+from vae_core.devices import worker_threads
 from vae_core.errors import RunError
 from vae_core.files import write_bytes
 from vae_core.runs import Run
@@ -26,9 +28,15 @@ _NAMES = re.compile(
     r"|latents/\d{4}(-\d{6})?\.safetensors|frames/\d{4}(-\d{6})?\.png"
 )
 MAX_ARCHIVE = 32 * 2**20
-MAX_TOTAL = 256 * 2**20  # unpacked
+MAX_TOTAL = 2 * MAX_ARCHIVE  # unpacked: weights, codes and pictures hardly shrink
 MAX_FILES = 4000
-_LIMITS = {".json": 10**6, ".jsonl": 16 * 10**6, ".png": 4 * 10**6, ".safetensors": MAX_TOTAL}
+# bytes by the first part of a place; of all else the total is the limit
+_LIMITS = {
+    runs.CARD: 10**6,
+    runs.HISTORY: 4 * 10**6,  # 10,000 epochs
+    runs.LATENTS: moments.MAX_FILE_BYTES,
+    runs.FRAMES: 4 * 10**6,
+}
 MAX_FRAME_PIXELS = 4_000_000
 
 
@@ -95,7 +103,9 @@ def _members(content: bytes, name: str) -> dict[str, bytes]:
                 place = _place(member.filename)
                 if place is None or place in files:
                     raise _unusable(name, f"{member.filename[:60]!r} does not belong into a run")
-                limit = min(_LIMITS[Path(place).suffix], left)
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise _unusable(name, "it is packed or encrypted in an unusual way")
+                limit = min(_LIMITS.get(place.partition("/")[0], left), left)
                 with archive.open(member) as file:
                     files[place] = file.read(limit + 1)  # whatever size the archive claims
                 if len(files[place]) > limit:
@@ -121,24 +131,39 @@ def _place(name: str) -> str | None:
 
 
 def _check(path: Path, name: str) -> None:
-    run = runs.open_run(path)
+    run = _opened(path, name)
     if run.card.config.data.folder is not None:
         # whoever sends a run shall not choose which of this machine's folders is read for it
         raise _unusable(name, "its pictures lie in a folder of another machine")
     # an unfinished run's weights are not held against its card: a run that travels is whole
     if run.weights_sha256 != run.card.weights_sha256:
         raise _unusable(name, "its weights are not those of its card")
-    run.model()
+    if not run.card.finished and run.card.threads > worker_threads():
+        # as `worker.create_run` has it: whoever sends a run may put it into the queue
+        raise _unusable(name, f"it would go on with {run.card.threads} threads")
+    number = runs.unsound_line(path)
+    if number is not None:
+        raise _unusable(name, f"line {number} of {runs.HISTORY} is none that training writes")
     for frame in path.glob("frames/*.png"):
         try:
             with Image.open(frame, formats=("PNG",)) as picture:
                 if picture.width * picture.height > MAX_FRAME_PIXELS:
                     raise _unusable(name, f"{frame.name} has too many pixels")
                 picture.load()
-        except (OSError, SyntaxError, ValueError) as error:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             if isinstance(error, RunError):
                 raise
             raise _unusable(name, f"{frame.name} is no sound PNG") from error
+
+
+def _opened(path: Path, name: str) -> Run:
+    try:
+        run = runs.open_run(path)
+        run.model()
+    except RunError as error:
+        # the folder has no name yet that could be told
+        raise type(error)(error.key, **{**error.values, "path": name[:64]}) from error
+    return run
 
 
 def _free_id(folder: Path, name: str) -> str:

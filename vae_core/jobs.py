@@ -33,6 +33,7 @@ QUEUE_LOCK = ".queue.lock"
 MAX_WAITING = 200
 MAX_WAITING_OF_ONE = 40  # a sweep fits
 THREADS_A_PLACE = 2
+MAX_NUMBER = 1e12  # steps or seconds
 
 WAITING = ("queued",)
 BUSY = ("starting", "running", "silent")
@@ -352,9 +353,10 @@ def _left(one: Job) -> float | None:
 def _length(one: Job) -> float | None:
     """Returns the seconds that the epochs which are not done will take, from the last few."""
     to_do = one.epochs - one.card.epochs_done
-    lines = [line for line in runs.read_history(one.path) if line.get("seconds")][-3:]
-    if lines:
-        return to_do * sum(float(line["seconds"]) for line in lines) / len(lines)
+    told = (_number_of(line.get("seconds")) for line in runs.read_history(one.path))
+    last = [seconds for seconds in told if seconds > 0][-3:]
+    if last:
+        return to_do * sum(last) / len(last)
     if one.ticket and one.ticket.seconds is not None:
         return one.ticket.seconds * to_do / one.epochs
     return None
@@ -719,7 +721,10 @@ def _hash(secret: str) -> str:
 
 
 def _number_of(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    # a folder may hold anything: what is no number, not finite or absurdly large counts as 0
+    if isinstance(value, int | float) and abs(value) <= MAX_NUMBER:
+        return float(value)
+    return 0.0
 
 
 def _number(one: Job) -> int:

@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -51,6 +51,11 @@ SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 # networks with more weights are kept in half precision, so that they stay small enough to travel:
 # on the test images, this changes no shipped run's cost by a hundredth of a nat
 HALF_ABOVE = 500_000
+# bounds of what a folder from elsewhere may say, so that all that is reckoned from it is a number
+MAX_EPOCHS, MAX_THREADS, MAX_COUNT = 10_000, 1024, 10**9
+Epochs = Annotated[int, Field(ge=0, le=MAX_EPOCHS)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
 # safetensors' names of the number formats in which a tensor may be kept
 _DTYPES = {torch.float32: ("F32", "F16"), torch.int64: ("I64",)}
 
@@ -61,7 +66,8 @@ class Card(BaseModel):
     Attributes:
         name: Display name. Data, never a path.
         differs: How the run's settings differ from the recipe's source, and why.
-        data: Digests and sizes of the training and held-out parts.
+        data: Digests of the training and held-out parts, and their sizes, `n_train` and
+            `n_held_out`.
         precision: What `auto` came to, "fp32" or "bf16".
         weights: How the numbers of the weights are kept, "fp32" or "fp16".
         seconds: Training time; None until it has ended.
@@ -78,15 +84,15 @@ class Card(BaseModel):
     config: RunConfig
     data: dict[str, str | int] = {}
     versions: dict[str, str] = {}
-    device: str = "cpu"
-    precision: str = "fp32"
+    device: Annotated[str, Field(pattern="^(cpu|cuda|mps)$")] = "cpu"
+    precision: Annotated[str, Field(pattern="^(fp32|bf16)$")] = "fp32"
     weights: Literal["fp32", "fp16"] = "fp32"
-    threads: int = 1
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = 1
     command: str = ""
     created: str = ""
-    seconds: float | None = None
-    epochs_done: int = 0
-    parameters: int = 0
+    seconds: Seconds | None = None
+    epochs_done: Epochs = 0
+    parameters: Count = 0
     weights_sha256: str = ""
     keeps: Literal["all", "last"] = "all"
     metrics: dict[str, dict[str, float]] = {}
@@ -96,6 +102,15 @@ class Card(BaseModel):
     def _read_config(cls, value: object) -> object:
         return value if isinstance(value, RunConfig) else RunConfig.from_json(value)
 
+    @field_validator("data")
+    @classmethod
+    def _check_sizes(cls, value: dict[str, str | int]) -> dict[str, str | int]:
+        for name, least in (("n_train", 1), ("n_held_out", 0)):
+            n = value.get(name, least)
+            if not isinstance(n, int) or not least <= n <= MAX_COUNT:
+                raise ValueError(f"{name} should be a whole number from {least} to {MAX_COUNT}")
+        return value
+
     @property
     def finished(self) -> bool:
         """Whether all epochs are done."""
@@ -104,6 +119,29 @@ class Card(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """Returns plain JSON values."""
         return {**self.model_dump(mode="json"), "config": self.config.to_json()}
+
+
+class _Square(BaseModel):
+    """The kept grid's plane, as `latent.Plane.to_dict` has it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    center: Annotated[list[float], Field(min_length=2, max_length=2)]
+    half: Annotated[float, Field(gt=0)]
+
+
+class _Line(BaseModel):
+    """What training writes as a line of a history; it may lack all but its epoch."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    epoch: Epochs
+    step: Count = 0
+    train: dict[str, float] = {}
+    held_out: dict[str, float] = {}
+    learning_rate: float = 0.0
+    seconds: Seconds = 0.0
+    plane: _Square = _Square(center=[0.0, 0.0], half=1.0)
 
 
 @dataclass(frozen=True)
@@ -252,7 +290,8 @@ def read_card(path: Path) -> Card:
         if isinstance(inner, ConfigError):
             raise inner from error
         place = ".".join(map(str, first["loc"]))
-        raise RunError("card-damaged", path=path.name, reason=f"{place}: {first['msg']}") from error
+        reason = f"{place}: {inner or first['msg']}"
+        raise RunError("card-damaged", path=path.name, reason=reason) from error
     except (OSError, ValueError) as error:
         if isinstance(error, PlaygroundError):
             raise
@@ -393,10 +432,27 @@ def read_history(path: Path) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if isinstance(value, dict):
             yield value
+
+
+def unsound_line(path: Path) -> int | None:
+    """Returns which line of a run's history, from 1, is none that training writes; None if all are.
+
+    Readers take a history as it is, and leave out what they cannot use.
+    """
+    try:
+        lines = (path / HISTORY).read_bytes().splitlines()
+    except FileNotFoundError:
+        return None
+    for number, line in enumerate(lines, 1):
+        try:
+            _Line.model_validate_json(line)
+        except ValidationError:
+            return number
+    return None
 
 
 def write_history(path: Path, lines: list[dict[str, Any]]) -> None:

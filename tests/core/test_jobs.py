@@ -280,6 +280,35 @@ def test_positions_and_starting_times_follow_the_order(
     assert jobs.find(waiting[2].id, folder) == waiting[2]
 
 
+@pytest.mark.parametrize(
+    "history",
+    [
+        '{"epoch": 1, "seconds": "x"}',
+        '{"epoch": 1, "seconds": [1]}',
+        '{"epoch": 1, "seconds": NaN}',
+        '{"epoch": 1, "seconds": Infinity}',
+        f'{{"epoch": 1, "seconds": 1{"0" * 400}}}',
+        "[" * 100_000,
+    ],
+    ids=["text", "list", "nan", "infinity", "no double", "nested"],
+)
+def test_a_history_of_nonsense_costs_only_its_own_estimate(
+    history: str, ask: Ask, folder: Path
+) -> None:
+    bad, good = ask(request="1"), ask(owner="ben", request="2")
+    (bad / runs.HISTORY).write_text(history)
+    assert [(j.path, j.starts_in) for j in jobs.jobs(folder)] == [(bad, 0), (good, None)]
+    jobs.stop(bad)
+    assert [(j.path, j.starts_in) for j in jobs.jobs(folder)] == [(good, 0)]
+
+
+def test_a_state_of_nonsense_costs_only_its_own_steps(ask: Ask, folder: Path) -> None:
+    path = ask()
+    (path / runs.STATE).write_text('{"status": "running", "step": Infinity, "steps": 1e999}')
+    (found,) = jobs.jobs(folder)
+    assert (found.step, found.steps, found.share) == (0, 0, 0)
+
+
 # --- starting ---------------------------------------------------------------------------------
 
 

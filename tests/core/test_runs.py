@@ -236,6 +236,18 @@ CARDS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a name of the wrong kind": lambda card: {**card, "name": ["a"]},
     "a metric of the wrong kind": lambda card: {**card, "metrics": {"test": {"total": "low"}}},
     "no metrics table": lambda card: {**card, "metrics": 3},
+    "no threads": lambda card: {**card, "threads": 0},
+    "threads that no machine has": lambda card: {**card, "threads": 30_000},
+    "time that ran back": lambda card: {**card, "seconds": -1.0},
+    "time without end": lambda card: {**card, "seconds": 1e300},
+    "epochs below none": lambda card: {**card, "epochs_done": -1},
+    "epochs without end": lambda card: {**card, "epochs_done": 10**30},
+    "a device that is none": lambda card: {**card, "device": "cpu\n"},
+    "a precision that is none": lambda card: {**card, "precision": "int8"},
+    "trained on nothing": lambda card: {**card, "data": {"n_train": 0}},
+    "trained on text": lambda card: {**card, "data": {"n_train": "abc"}},
+    "measured on text": lambda card: {**card, "data": {"n_held_out": "abc"}},
+    "measured on less than nothing": lambda card: {**card, "data": {"n_held_out": -1}},
     "latent_dim 0": lambda card: {
         **card,
         "config": {**card["config"], "model": {**card["config"]["model"], "latent_dim": 0}},
@@ -318,9 +330,10 @@ def test_history_is_read_up_to_the_first_line_that_is_not_whole(run: Path) -> No
     lines = [{"epoch": 1, "train": {"total": 2.5}}, {"epoch": 2, "train": {"total": 2.0}}]
     runs.write_history(run, lines)
     assert list(runs.read_history(run)) == lines
-    with (run / runs.HISTORY).open("a") as file:
-        file.write('{"epoch": 3, "tra')
-    assert list(runs.read_history(run)) == lines
+    whole = (run / runs.HISTORY).read_text()
+    for rest in ('{"epoch": 3, "tra', "[" * 100_000):
+        (run / runs.HISTORY).write_text(whole + rest)
+        assert list(runs.read_history(run)) == lines
     assert list(runs.read_history(run / "nowhere")) == []
 
 
