@@ -6,9 +6,9 @@ stopped from it, after a reload, in another tab, tomorrow. On disk there is only
 
 import re
 import secrets
-from http.cookies import CookieError, SimpleCookie
 
 import streamlit as st
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "latent-owner"
@@ -54,8 +54,5 @@ class OwnerCookie:
 
 
 def _kept(header: bytes) -> str:
-    try:
-        cookies = SimpleCookie(header.decode("latin-1"))
-    except CookieError:
-        return ""
-    return cookies[COOKIE].value if COOKIE in cookies else ""
+    # as browsers write them: http.cookies drops all that follows another app's irregular one
+    return cookie_parser(header.decode("latin-1")).get(COOKIE, "")

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from ui.owner import COOKIE, SECRET, OwnerCookie
 
 PAGE = {"accept": "text/html"}
+HEADERS = [(b"accept", b"text/html")]
 
 
 def page(request: Request) -> Response:
@@ -45,6 +46,27 @@ def test_over_https_it_travels_encrypted_only() -> None:
 def test_answers_that_are_no_page_give_none() -> None:
     assert "set-cookie" not in client().get("/api", headers=PAGE).headers
     assert "set-cookie" not in client().get("/").headers
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        'prefs={"theme":"dark"}',
+        "name=a b",
+        "name=größe",
+        "name=이름",
+        "alone",
+        "a,b=1",
+        'open="half',
+        "=",
+        "",
+    ],
+)
+@pytest.mark.parametrize("order", ["{other}; {own}", "{own}; {other}", "{other};{own}; x=1"])
+def test_the_cookies_of_other_apps_on_the_host_cost_no_secret(order: str, other: str) -> None:
+    own = f"{COOKIE}={'x' * 43}"
+    cookies = order.format(other=other, own=own).encode()
+    assert "set-cookie" not in client().get("/", headers=[*HEADERS, (b"cookie", cookies)]).headers
 
 
 @pytest.mark.parametrize("kept", ["short", "x" * 44, "<script>" + "x" * 35, ""])
