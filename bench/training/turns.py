@@ -28,8 +28,10 @@ class Side:
 
     def __init__(self, script: str, settings: Mapping[str, Any], python: Path) -> None:
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        # whoever calls may have one thread in mind, for a web server: a side sets its own number
-        environment.pop("OMP_NUM_THREADS", None)
+        # whoever calls may have one thread in mind, for a web server: a side sets its own number,
+        # and how its threads wait
+        for name in ("OMP_NUM_THREADS", "GOMP_SPINCOUNT"):
+            environment.pop(name, None)
         self.seconds: list[float] = []
         self._script = script
         self._process = subprocess.Popen(

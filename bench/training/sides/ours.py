@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from answering import Talk, answer, in_nats
 
 from vae_core.config import RunConfig
@@ -18,6 +17,8 @@ from vae_core.training import EpochEnd, Trainer
 
 
 def main() -> None:
+    import torch  # after the package, which says how long torch's threads spin
+
     talk = Talk()
     settings = talk.settings
     prepare_training(settings["threads"])
