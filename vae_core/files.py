@@ -3,14 +3,20 @@
 import json
 import os
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from vae_core.errors import RunError
 
+READER_S = 1.0  # how long a reader may keep a file from being replaced or removed
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replaces the file in one step: a reader sees the old content or the new, never a part.
+
+    Windows does not replace what somebody reads just then: for `READER_S` it is tried again.
 
     Raises:
         RunError: The disk is full or the folder cannot be written; the old file is intact.
@@ -25,13 +31,34 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        _patiently(lambda: Path(temporary).replace(path))
     except OSError as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
         raise RunError(
             "not-writable", path=path.parent, reason=error.strerror or str(error)
         ) from error
+
+
+def remove(path: Path) -> None:
+    """Removes the file, if it is there, with the same patience.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
+    _patiently(lambda: path.unlink(missing_ok=True))
+
+
+def _patiently(act: Callable[[], object]) -> None:
+    deadline = time.monotonic() + READER_S
+    while True:
+        try:
+            act()
+            return
+        except PermissionError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(0.02)
 
 
 def sweep(folder: Path) -> None:

@@ -157,8 +157,9 @@ class Session:
                 columns = [
                     jvp(decode, (batch,), (unit.expand_as(batch),))[1].flatten(1) for unit in units
                 ]
-            jacobian = torch.stack(columns, dim=2).double()  # (B, C * H * W, D)
-            metrics.append((jacobian.mT @ jacobian).cpu().numpy())
+            # on the host: Apple's devices have no float64
+            jacobian = torch.stack(columns, dim=2).cpu().double()  # (B, C * H * W, D)
+            metrics.append((jacobian.mT @ jacobian).numpy())
         return np.concatenate(metrics)
 
     def reconstruct(self, x: ArrayLike, labels: Labels = None) -> NDArray[np.float32]:

@@ -5,19 +5,22 @@ full disk too, where it carries the last words. Nobody compares clocks: a reader
 monotonic clock when it last saw the block change. `wish` says "paused" or "stopped".
 """
 
+import ctypes
 import json
 import os
 import stat
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from ctypes import wintypes
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from vae_core.errors import PlaygroundError, RunError
-from vae_core.files import write_bytes
+from vae_core.files import remove, write_bytes
 
 HEARTBEAT, WISH = "heartbeat", "wish"
 BEAT_S = 2.0
@@ -61,7 +64,9 @@ class Pulse:
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
         # on a folder that machines share, others see what was written once it is on its disk
         at_once = getattr(os, "O_DSYNC", 0) if os.environ.get("LATENT_CLUSTER") else 0
-        self._file = os.open(path / HEARTBEAT, os.O_RDWR | os.O_CREAT | at_once, 0o644)
+        as_it_is = getattr(os, "O_BINARY", 0)  # Windows else rewrites line ends
+        how = os.O_RDWR | os.O_CREAT | at_once | as_it_is
+        self._file = os.open(path / HEARTBEAT, how, 0o644)
 
     def start(self) -> None:
         """Writes the first beat, and goes on until `stop`."""
@@ -104,7 +109,8 @@ class Pulse:
         if len(content) > _BLOCK:
             return False
         with suppress(OSError):
-            os.pwrite(self._file, content.ljust(_BLOCK), 0)
+            os.lseek(self._file, 0, os.SEEK_SET)  # Windows has no pwrite
+            os.write(self._file, content.ljust(_BLOCK))
         return True
 
 
@@ -151,7 +157,7 @@ def write_wish(path: Path, wish: str) -> None:
 
 def forget_wish(path: Path) -> None:
     """Takes back what was wished."""
-    (path / WISH).unlink(missing_ok=True)
+    remove(path / WISH)
 
 
 def clear(path: Path) -> None:
@@ -200,11 +206,30 @@ def alive(pid: int, birth: int) -> bool:
     """Whether the process that was started then still lives."""
     if birth:
         return born(pid) == birth
+    if sys.platform == "win32":  # there signal 0 is Ctrl-C, and would reach the process
+        return _runs(ctypes.WinDLL("kernel32"), pid)
     try:
         os.kill(pid, 0)
     except (OSError, OverflowError):
         return False
     return True
+
+
+def _runs(kernel32: Any, pid: int) -> bool:
+    """Whether a process of Windows has not ended: waits for its end, but no time."""
+    synchronize, timeout = 0x00100000, 0x00000102
+    kernel32.OpenProcess.argtypes = (wintypes.DWORD, wintypes.BOOL, wintypes.DWORD)
+    kernel32.OpenProcess.restype = wintypes.HANDLE
+    kernel32.WaitForSingleObject.argtypes = (wintypes.HANDLE, wintypes.DWORD)
+    kernel32.WaitForSingleObject.restype = wintypes.DWORD
+    kernel32.CloseHandle.argtypes = (wintypes.HANDLE,)
+    handle = kernel32.OpenProcess(synchronize, False, pid)
+    if not handle:
+        return False
+    try:
+        return bool(kernel32.WaitForSingleObject(handle, 0) == timeout)
+    finally:
+        kernel32.CloseHandle(handle)
 
 
 def error_fields(error: BaseException) -> dict[str, Any]:

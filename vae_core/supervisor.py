@@ -42,7 +42,7 @@ MAX_DEATHS = 3  # of a worker, without an epoch finished in between
 SILENT_S = 2.5 * pulse.BEAT_S  # so that three heartbeats have not passed when it is told
 KILL_S = 30.0
 STUCK_S = 900.0  # beating, but no step done
-START_S = 90.0  # until a worker that was started holds its run
+START_S = 600.0  # until a worker that was started holds its run; beside busy cores, minutes
 TICK_S = 0.5
 LEFTOVER_S = 3600.0  # age of a half-made folder that nobody will finish
 RESTART_S = 5.0  # between two processes that supervise a cluster
@@ -348,6 +348,7 @@ def _spawn(path: Path, device: str, slot: int) -> subprocess.Popen[bytes]:
             stdout=subprocess.DEVNULL,
             stderr=log,
             start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
         )
 
 

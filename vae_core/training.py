@@ -289,7 +289,7 @@ class Trainer:
                 free_bits=objective.free_bits,
                 commitment_weight=objective.commitment_weight,
             )
-            sums += torch.stack((terms.total, terms.recon, terms.kl)).double().cpu() * len(batch)
+            sums += torch.stack((terms.total, terms.recon, terms.kl)).cpu().double() * len(batch)
         return Terms(*(sums / len(x)).tolist())
 
     @torch.inference_mode()

@@ -34,8 +34,8 @@ from vae_core.devices import (
     resolve_precision,
     worker_threads,
 )
-from vae_core.errors import InputError, PlaygroundError, RunError, exit_code
-from vae_core.files import read_json, sweep, write_bytes, write_json
+from vae_core.errors import InputError, RunError, exit_code
+from vae_core.files import read_json, remove, sweep, write_bytes, write_json
 from vae_core.models import parameter_count
 from vae_core.training import EpochEnd, Event, Snapshot, Trainer
 
@@ -129,11 +129,12 @@ def train_run(path: Path, *, download: bool = False) -> Iterator[Event]:
             pulse.forget_wish(path)
             done = {"done": card.epochs_done, "epochs": epochs}
             raise RunError(f"run-{halt.wish}", path=path.name, **done) from None
-        except (PlaygroundError, MemoryError, RuntimeError, OSError) as error:
+        except Exception as error:  # told, lest the queue try it again and again
             heart.last_words(error)
             with suppress(RunError):  # a full disk has no room for it: the last words say it
                 fields = pulse.error_fields(error)
-                write_state(path, "failed", runs.read_card(path), error=fields, reason=str(error))
+                reason = fields["reason"]
+                write_state(path, "failed", runs.read_card(path), error=fields, reason=reason)
             raise
 
 
@@ -241,7 +242,7 @@ def _save(
     runs.write_card(path, card)
     if finished:
         for name in (runs.RESUME, runs.STATE):
-            (path / name).unlink(missing_ok=True)
+            remove(path / name)
     else:
         write_state(path, "running", card)
         write_bytes(path / runs.RESUME, save_tensors(trainer.state()))
@@ -261,8 +262,8 @@ def _forget_passing(path: Path, card: runs.Card, shown: Sequence[str]) -> None:
     for file in (path / runs.LATENTS).glob("[0-9]*.safetensors"):
         epoch = int(file.stem[:4])
         if epoch and file.stem not in shown and not is_kept(epoch, card):
-            (path / runs.FRAMES / f"{file.stem}.png").unlink(missing_ok=True)
-            file.unlink(missing_ok=True)
+            remove(path / runs.FRAMES / f"{file.stem}.png")
+            remove(file)
 
 
 def keep_look(path: Path, trainer: Trainer, name: str) -> dict[str, object]:

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.overrides import TorchFunctionMode
 
 from tests.core.networks import VARIANTS
-from vae_core import data, latent, runs, worker
+from vae_core import data, latent, pulse, runs, worker
 from vae_core.config import RunConfig
 from vae_core.errors import DataError, RunError
 from vae_core.inference import open_session, to_uint8
@@ -359,6 +360,52 @@ def test_a_loss_that_explodes_is_one_sentence_and_the_last_good_epoch_stays(
     state = json.loads((path / runs.STATE).read_text())
     assert state["status"] == "failed"
     assert "learning rate" in state["reason"]
+
+
+def test_an_error_that_nobody_foresaw_is_told_once_and_ends_the_run(
+    tmp_path: Path, small_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> torch.Tensor:
+        raise KeyError("no such layer")
+
+    path = tmp_path / "broken"
+    worker.create_run(path, small_config(limit=100), recipe="small", device="cpu", threads=1)
+    monkeypatch.setattr(Trainer, "_step", broken)
+    with pytest.raises(KeyError):
+        for _ in worker.train_run(path):
+            pass
+    state = json.loads((path / runs.STATE).read_text())
+    beat = pulse.read_beat(path)
+    assert state["status"] == "failed"
+    assert state["reason"] == "KeyError: 'no such layer'"
+    assert beat is not None
+    assert (beat.end, beat.error) == ("failed", state["error"])  # so that no queue tries it again
+
+
+class NoFloat64(TorchFunctionMode):
+    """An accelerator that has no float64, as Apple's: only what has come to the host is widened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_host: list[torch.Tensor] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func is torch.Tensor.double and not any(args[0] is x for x in self.on_host):
+            raise TypeError("Cannot convert an MPS tensor to float64.")
+        result = func(*args, **(kwargs or {}))
+        if func is torch.Tensor.cpu:
+            self.on_host.append(result)
+        return result
+
+
+def test_evaluation_asks_no_device_for_float64(small_config: MakeConfig) -> None:
+    one = trainer(small_config(limit=100))
+    x, y = one._held_out[:50], one._held_out_y[:50]
+    expected = one.evaluate(x, y, seed=1)
+    with NoFloat64():
+        assert one.evaluate(x, y, seed=1) == expected
 
 
 def test_images_of_another_shape_are_refused(small_config: MakeConfig) -> None:
