@@ -19,6 +19,7 @@ PARTS = {
     "keras": "Keras' fit on its convolutional example",
     "gemm": "the rate of bare matrix products",
     "precision": "plain fp32: the same loss",
+    "busy": "a training while others keep half of the cores busy",
     "ladder": "the loss that a 2-D recipe reaches in a given time",
     "cuda": "a CUDA device: epochs a second, and throughput against the batch",
 }

@@ -26,12 +26,19 @@ SIDES = Path(__file__).parent / "sides"
 class Side:
     """A process that runs one script of `sides`: an epoch when asked, and the test at the end."""
 
-    def __init__(self, script: str, settings: Mapping[str, Any], python: Path) -> None:
+    def __init__(
+        self,
+        script: str,
+        settings: Mapping[str, Any],
+        python: Path,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         # whoever calls may have one thread in mind, for a web server: a side sets its own number,
         # and how its threads wait
         for name in ("OMP_NUM_THREADS", "GOMP_SPINCOUNT"):
             environment.pop(name, None)
+        environment |= variables or {}
         self.seconds: list[float] = []
         self._script = script
         self._process = subprocess.Popen(

@@ -15,7 +15,7 @@ SAY = (
 @pytest.mark.parametrize(
     ("wished", "told"),
     [
-        ({}, "3000"),
+        ({}, "10000"),
         ({"GOMP_SPINCOUNT": "7"}, "7"),
         ({"OMP_WAIT_POLICY": "active"}, "None"),
     ],
