@@ -8,8 +8,8 @@ import os
 
 # GNU's OpenMP reads this once, when torch is loaded. A thread that waits for another one spins some
 # 20 ms before it sleeps; where a core is busy, the other one waits for just that core, hundreds of
-# times a step. Beside one busy process an epoch took 50 times as long as alone on two cores, with
-# this number 7 times (`python -m bench training --part busy`). Half of it would make that 3, but
-# training alone slower by a twentieth.
+# times a step. Beside one busy process an epoch took 68 times as long as alone on two cores, with
+# this number 5 times (`python -m bench training --part busy`); with fewer spins less, but small
+# steps took longer alone.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")

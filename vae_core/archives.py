@@ -113,7 +113,7 @@ def _members(content: bytes, name: str) -> dict[str, bytes]:
                 left -= len(files[place])
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
         raise _unusable(name, "it is no sound ZIP file") from error
-    except (NotImplementedError, RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError) as error:
         if isinstance(error, RunError):
             raise
         raise _unusable(name, "it is packed or encrypted in an unusual way") from error

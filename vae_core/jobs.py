@@ -455,8 +455,8 @@ def _enter(
     if new:
         _check_room(found, _hash(owner), len(new))
     number = max(map(_number, found), default=0)
-    for request, wish in new.items():
-        _run_id(wish, request, family)  # a name that cannot be is no reason to have begun
+    # all names first: one that cannot be is told before any run is made
+    ids = {request: _run_id(wish, request, family) for request, wish in new.items()}
     for request, wish in new.items():
         number += 1
         ticket = Ticket(
@@ -466,7 +466,7 @@ def _enter(
             seconds=wish.seconds,
             family=family,
         )
-        known[request] = _make(wish, ticket, device, folder)
+        known[request] = _make(wish, ticket, ids[request], device, folder)
     return [known[request] for request in asked]
 
 
@@ -476,9 +476,8 @@ def _run_id(wish: Wish, request: str, family: str) -> str:
     return runs.check_run_id(f"{stem[:40]}-{stamp}-{request[:6]}")
 
 
-def _make(wish: Wish, ticket: Ticket, device: str, folder: Path) -> str:
+def _make(wish: Wish, ticket: Ticket, run_id: str, device: str, folder: Path) -> str:
     """Makes a run that waits: whole or not at all, under another name first and then its own."""
-    run_id = _run_id(wish, ticket.request, ticket.family)
     made = folder / f".new-{secrets.token_hex(8)}"
     try:
         worker.create_run(

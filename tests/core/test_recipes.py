@@ -30,10 +30,10 @@ def test_a_recipe_trains_on_the_built_in_data(
     capsys.readouterr()
 
 
-def test_other_data_are_not_in_a_folder_of_pictures_of_ones_own() -> None:
-    own = {"data__name": data.FOLDER, "data__folder": "/home/somebody/pictures"}
+def test_other_data_are_not_in_a_folder_of_pictures_of_ones_own(tmp_path: Path) -> None:
+    own = {"data__name": data.FOLDER, "data__folder": str(tmp_path)}
     config = RECIPES["ae-shallow"].config.replace(**own)
     assert (
         for_data(config, "mnist-5k").data == for_data(RECIPES["ae-shallow"].config, "mnist-5k").data
     )
-    assert for_data(config, data.FOLDER).data.folder == "/home/somebody/pictures"
+    assert for_data(config, data.FOLDER).data.folder == str(tmp_path)
